@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace orbridge {
+
+std::string to_hex(std::string_view bytes);
+std::string to_base64(std::string_view bytes);
+
+/// SHA-256, raw 32 bytes.
+std::string sha256(std::string_view bytes);
+/// HMAC-SHA256, raw 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view bytes);
+
+/// Takes as long for a wrong text as for a right one. Lengths may show.
+bool equal_constant_time(std::string_view a, std::string_view b);
+
+std::string_view trim(std::string_view text);
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string to_lower(std::string_view text);
+
+}  // namespace orbridge

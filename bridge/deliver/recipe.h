@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/core/delivery.h"
+#include "bridge/core/http.h"
+#include "bridge/core/result.h"
+#include "bridge/deliver/transport.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// One line of `orbridge test <target>`: what was asked, what came, what it means.
+struct TestStep {
+    std::string name;
+    enum class Verdict { Ok, Warning, Failed, Skipped } verdict = Verdict::Ok;
+    std::string detail;
+};
+
+/// Seam: knows one outside system. Pure: it writes requests and reads answers; the dispatcher sends,
+/// retries and records. Safe from any thread.
+class Recipe {
+public:
+    virtual ~Recipe() = default;
+
+    /// Invalid: this event can never be sent so (it becomes a dead letter with this message).
+    virtual Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const = 0;
+    virtual Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const = 0;
+
+    /// Asked instead of the request when an earlier attempt's end was unclear. Nothing: just repeat.
+    virtual std::optional<HttpRequest> inquiry_for(const Delivery&) const { return std::nullopt; }
+    enum class Arrived { Yes, No, Unknown };
+    virtual Arrived arrived(const Delivery&, const HttpResponse&) const { return Arrived::Unknown; }
+
+    /// Following a job to its result. Nothing: this recipe cannot, or it is not wanted.
+    virtual std::optional<HttpRequest> follow_request(const FollowedJob&) const { return std::nullopt; }
+    /// The job with state, result and checks moved on; `next_check_at` is set by the caller unless it has ended.
+    virtual FollowedJob followed(FollowedJob job, const HttpResponse&) const { return job; }
+
+    /// `orbridge test`: probes step by step without side effects; may send through the transport.
+    virtual std::vector<TestStep> test(Transport&) const { return {}; }
+};
+
+}  // namespace orbridge

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/result.h"
+#include "bridge/normalize/names.h"
+#include "bridge/verify/verifier.h"
+
+namespace orbridge {
+
+/// What a mapping makes of a request: an Event without ids, and how to recognise it again.
+struct Normalized {
+    std::string rule;  ///< `openregister/object-created`: mapping and rule, for `orbridge map`
+    std::string event_class;
+    std::string channel;
+    std::string event_name;
+    std::string subject;
+    std::optional<TimePoint> occurred_at;
+    std::string payload;  ///< JSON text
+    /// Equal for the same change seen twice through one kind of intake, different for two changes. Never empty.
+    std::string dedup_key;
+    /// Equal for the same change seen through different kinds of intake (webhooks and hooks), which
+    /// share no identity: the store pairs such events only across intakes and within a short time.
+    /// Empty: this event has no such twin.
+    std::string twin_key;
+};
+
+/// Verified, but no rule wants it. Kept with its body, so that it can be replayed once a rule exists.
+struct Unmapped {
+    std::string event_class;  ///< as far as it can be told; may be empty
+    std::string reason;
+    std::string body;  ///< the received JSON without what must never be stored
+    std::string dedup_key;
+};
+
+using NormalizeOutcome = std::variant<std::vector<Normalized>, Unmapped>;
+
+class MappingSet;  // normalize/mapping.h
+
+/// Pure: the same request, mappings and names always give the same outcome. Safe from any thread.
+class Normalizer {
+public:
+    explicit Normalizer(std::shared_ptr<const MappingSet> mappings);
+
+    /// Invalid: the body is not what its source can have sent (not JSON, not an object …): a 400.
+    Result<NormalizeOutcome> normalize(const VerifiedRequest& request, const Names& names) const;
+
+private:
+    std::shared_ptr<const MappingSet> mappings_;
+};
+
+}  // namespace orbridge

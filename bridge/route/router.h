@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/core/event.h"
+#include "bridge/core/ids.h"
+#include "bridge/core/result.h"
+#include "bridge/settings/settings.h"
+
+namespace orbridge {
+
+/// One target an event goes to, and the rule that says so.
+struct Match {
+    TargetId target;
+    std::string route;
+    bool ordered = true;
+};
+
+/// Why a route did or did not take an event: for `orbridge map` and `orbridge why`.
+struct RouteVerdict {
+    std::string route;
+    TargetId target;
+    bool matched = false;
+    std::string reason;
+};
+
+/// Pure: event × routes → targets, each target once (the first route that names it wins). Safe from any thread.
+class Router {
+public:
+    explicit Router(const std::vector<RouteSettings>& routes);
+    ~Router();
+
+    std::vector<Match> match(const Event& event) const;
+    std::vector<RouteVerdict> explain(const Event& event) const;
+
+private:
+    struct Compiled;
+    std::vector<std::unique_ptr<const Compiled>> routes_;
+};
+
+}  // namespace orbridge

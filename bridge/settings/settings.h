@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/event.h"
+#include "bridge/core/ids.h"
+#include "bridge/core/secret.h"
+#include "bridge/record/settle.h"
+#include "bridge/settings/config_node.h"
+
+namespace orbridge {
+
+struct HttpSettings {
+    std::string listen = "0.0.0.0:8080";  ///< port 0: any free one, printed at start
+    std::size_t body_bytes_max = 1 << 20;
+    std::size_t header_bytes_max = 64 << 10;
+    int threads_max = 128;                 ///< requests served at once
+    int queued_max = 256;                  ///< connections waiting for a thread
+    milliseconds request_timeout{10'000};  ///< to receive one request whole
+    milliseconds keep_alive{5'000};
+};
+
+struct StoreSettings {
+    std::string path = "/var/lib/orbridge/orbridge.db";  ///< from `store: sqlite:<path>`
+    int batch_max = 128;                                 ///< writes in one commit
+    milliseconds twin_window{120'000};
+    milliseconds retention_finished{std::chrono::days{30}};
+    milliseconds retention_dead{std::chrono::days{90}};
+};
+
+/// What one source says of itself. Keys that do not fit the type are mistakes.
+struct SourceSettings {
+    SourceId id;
+    std::string type;  ///< openregister, nextcloud
+    std::string url;   ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
+    std::string user;  ///< with `password`: Basic
+    Secret password;
+    Secret bearer;                            ///< `token`: instead of user and password
+    std::vector<Secret> secrets;              ///< `secret`: of push intakes; the first is registered, all are accepted
+    Secret hook_token;                        ///< bearer token OpenRegister uses towards /engine
+    std::vector<std::string> paths;           ///< further paths that mean /ingest/<id>
+    std::vector<std::string> intakes_wanted;  ///< `register`: auto | off | listeners, webhooks, hooks
+    std::vector<std::string> classes;         ///< event classes to register for; empty: the type's own list
+    std::vector<std::string> schemas;         ///< slugs or ids of schemas that get hooks; `*` = all
+    milliseconds reconcile_every{std::chrono::minutes{5}};
+    milliseconds names_every{std::chrono::minutes{10}};
+    milliseconds timeout{10'000};
+    std::size_t answer_bytes_max = 8 << 20;
+    std::optional<ConfigNode> node{};  ///< for complaints found later
+};
+
+struct TargetSettings {
+    TargetId id;
+    std::string adapter;
+    int in_flight_max = 10;
+    RetryPolicy retry = default_retry_policy();
+    milliseconds connect_timeout{5'000};
+    milliseconds timeout{20'000};
+    std::size_t answer_bytes_max = 20'000;
+    ConfigNode node;  ///< the adapter reads its own keys from here and then calls done()
+};
+
+struct RouteSettings {
+    std::string name;        ///< as written, or `routes[2]`
+    std::string source;      ///< empty: any
+    std::string channel;     ///< equal; empty: any
+    std::string event_name;  ///< RE2, whole name; empty: any
+    struct Condition {       ///< all must hold; compared with the payload's value at path as text
+        std::string path;
+        std::vector<std::string> any_of;
+    };
+    std::vector<Condition> when;
+    std::vector<TargetId> to;
+    bool ordered = true;        ///< `order: subject | none`
+    std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
+};
+
+struct Settings {
+    std::string file;
+    HttpSettings http;
+    std::string public_url;
+    StoreSettings store;
+    std::vector<std::string> mappings;  ///< files, absolute
+    std::vector<SourceSettings> sources;
+    std::vector<TargetSettings> targets;
+    std::vector<RouteSettings> routes;
+    Secret admin_token;  ///< empty: made at first start, kept in `<store folder>/admin.token`
+    std::string log_level = "info";
+    int in_flight_max = 512;
+    milliseconds stop_timeout{10'000};
+};
+
+/// Reads and checks everything that can be checked without I/O beyond the files named. All mistakes go to
+/// `complaints`; the result is only to be used if there are none. Adapters' own keys are read by
+/// adapters/registry.h, which app and `orbridge check` call next.
+Settings read_settings(const ConfigNode& root, Complaints& complaints);
+
+/// One line per difference, secrets only as "changed": for the log line of a reload.
+std::vector<std::string> differences(const Settings& before, const Settings& after);
+
+}  // namespace orbridge

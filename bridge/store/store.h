@@ -1,0 +1,197 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/delivery.h"
+#include "bridge/core/event.h"
+#include "bridge/core/ids.h"
+#include "bridge/core/result.h"
+
+namespace orbridge {
+
+struct NewDelivery {
+    DeliveryId id;
+    TargetId target;
+    std::string route;      ///< name of the route that asked for it
+    std::string order_key;  ///< deliveries to one target with equal keys go out one after another; empty: free
+    TimePoint due_at{};
+    bool replayed = false;
+};
+
+struct NewEvent {
+    Event event;  ///< `sequence` is ignored
+    std::string dedup_key;
+    std::string twin_key;  ///< see Normalized::twin_key
+    std::vector<NewDelivery> deliveries;
+};
+
+struct Accepted {
+    EventId id;  ///< of the earlier event if this one is a duplicate
+    bool duplicate = false;
+};
+
+/// A delivery in one holder's hands until `until`.
+struct Claim {
+    Delivery delivery;
+    std::string route;
+    std::uint64_t token = 0;
+    TimePoint until{};
+};
+
+struct ClaimBatch {
+    std::vector<Claim> claims;
+    /// When the target next has something to claim, as far as is known now: nothing waits if empty.
+    /// In the past when the limit cut the batch.
+    std::optional<TimePoint> next_due;
+};
+
+/// The end of one attempt, to be recorded together with what follows from it.
+struct Settle {
+    Claim claim;
+    Attempt attempt;
+    Settlement settlement;
+    bool unclear = false;     ///< becomes Delivery::unclear of the next attempt
+    std::string reference;    ///< Delivered::reference
+    bool follow_job = false;  ///< delivered, and its job's result is wanted: creates a FollowedJob due at once
+};
+
+/// A job that a delivery started and whose result is wanted (Windmill, `follow: true`).
+struct FollowedJob {
+    DeliveryId delivery;
+    TargetId target;
+    std::string job;     ///< the other side's id
+    std::string state;   ///< waiting, running, succeeded, failed, canceled, skipped, lost
+    std::string result;  ///< JSON text, at most 20,000 bytes
+    int checks = 0;
+    TimePoint next_check_at{};
+};
+
+// ---- questions ----------------------------------------------------------------------------------
+
+struct DeliveryRow {
+    DeliveryId id;
+    EventId event;
+    TargetId target;
+    std::string route;
+    DeliveryState state = DeliveryState::Pending;
+    bool in_flight = false;
+    bool waiting_for_order = false;  ///< an earlier delivery of the same subject is not finished
+    int attempts_made = 0;
+    bool unclear = false;
+    bool replayed = false;
+    TimePoint created_at{};
+    std::optional<TimePoint> due_at;
+    std::optional<TimePoint> ended_at;
+    std::string reason;     ///< why it is not delivered (yet)
+    std::string reference;  ///< job id
+    std::string event_class, channel, event_name, subject;
+};
+
+struct EventQuery {
+    std::optional<EventState> state;
+    std::string source, channel, subject;   ///< empty: any
+    std::optional<TimePoint> since, until;  ///< received
+    std::uint64_t before_sequence = 0;      ///< page on: only older ones; 0 = from the newest
+    int limit = 50;
+};
+
+struct DeliveryQuery {
+    std::optional<DeliveryState> state;
+    std::string target, event;              ///< empty: any
+    std::optional<TimePoint> since, until;  ///< created
+    std::string before_id;                  ///< page on
+    int limit = 50;
+};
+
+struct TargetCounts {
+    std::uint64_t pending = 0, delivered = 0, dead = 0, expired = 0, cancelled = 0;
+    std::optional<TimePoint> oldest_pending;
+};
+
+struct StoreCounts {
+    std::uint64_t events = 0, unmapped = 0;
+    std::map<TargetId, TargetCounts> targets;
+};
+
+struct IntakeHeard {
+    std::string source;
+    Intake intake = Intake::Push;
+    TimePoint last_at{};
+    std::uint64_t count = 0;
+};
+
+struct RetentionPolicy {
+    milliseconds finished{std::chrono::days{30}};  ///< events whose deliveries have all ended, with attempts
+    milliseconds dead{std::chrono::days{90}};
+};
+
+/// Seam: durable events and deliveries. Safe from any thread. Times are passed in, never read.
+/// Unavailable means: nothing of the call was stored, and it may be repeated.
+/// tests/conformance checks these promises against every implementation.
+class Store {
+public:
+    virtual ~Store() = default;
+
+    // ---- accept
+
+    /// Stores the event with its deliveries, all or nothing, durable when it returns. Duplicate (same
+    /// source and dedup_key, or a twin from another intake within the twin window): nothing is stored.
+    virtual Result<Accepted> accept(const NewEvent& event) = 0;
+    /// Gives an unmapped event its normalized form and deliveries. Conflict: it is not unmapped any more.
+    virtual Status remap(const EventId& id, const NewEvent& mapped) = 0;
+    /// New deliveries of a stored event (replay, a route added later). NotFound.
+    virtual Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) = 0;
+
+    // ---- deliver
+
+    /// Hands out up to `limit` deliveries that are due, oldest due first, each to one holder until now + hold.
+    virtual Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) = 0;
+    /// Records attempts and next states, all in one transaction. A lost claim (its hold ran out, it was
+    /// settled or cancelled before) changes nothing; the answer has one flag each: true = recorded.
+    virtual Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) = 0;
+    /// Gives claims back untouched: no attempt was made.
+    virtual void release(const std::vector<Claim>& claims) = 0;
+    /// Targets that have something pending, each with its earliest due time. What a start begins from.
+    virtual Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() = 0;
+    /// Ends all pending deliveries of a target that no longer exists, or one delivery. Returns how many.
+    virtual Result<std::uint64_t> cancel(const std::optional<TargetId>& target,
+                                         const std::optional<DeliveryId>& delivery, const std::string& reason,
+                                         TimePoint now) = 0;
+
+    // ---- jobs followed
+
+    virtual Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) = 0;
+    virtual Result<std::optional<TimePoint>> next_job_check() = 0;
+    virtual Status record_job(const FollowedJob& job) = 0;
+    virtual Result<std::optional<FollowedJob>> job_of(const DeliveryId& delivery) = 0;
+
+    // ---- ask
+
+    virtual Result<Event> event(const EventId& id) = 0;  ///< NotFound
+    virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;
+    virtual Result<DeliveryRow> delivery(const DeliveryId& id) = 0;  ///< NotFound
+    virtual Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) = 0;
+    virtual Result<std::vector<Attempt>> attempts(const DeliveryId& id) = 0;
+    virtual Result<StoreCounts> counts() = 0;
+    virtual Result<std::vector<IntakeHeard>> intakes_heard() = 0;
+
+    // ---- small things that must survive a restart: names, registrations, cursors
+
+    virtual Result<std::optional<std::string>> note(const std::string& key) = 0;
+    virtual Status set_note(const std::string& key, const std::string& value) = 0;
+
+    // ---- keep house
+
+    /// Removes what is older than the policy allows, at most `limit` events. Returns how many went.
+    virtual Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) = 0;
+    /// Can it be written right now? For readiness: writes and removes a note.
+    virtual Status probe() = 0;
+};
+
+}  // namespace orbridge
