@@ -1,0 +1,150 @@
+#include "bridge/record/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+namespace orbridge {
+
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using prometheus::Family;
+
+const prometheus::Histogram::BucketBoundaries kSeconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20};
+
+double seconds_of(milliseconds time) { return static_cast<double>(time.count()) / 1000.0; }
+
+/// A gauge family of which each scrape shows exactly what it was told.
+class Fresh {
+public:
+    explicit Fresh(Family<prometheus::Gauge>& family) : family_(family) {}
+    void clear() {
+        for (auto* gauge : shown_) family_.Remove(gauge);
+        shown_.clear();
+    }
+    void set(const prometheus::Labels& labels, double value) {
+        auto& gauge = family_.Add(labels);
+        gauge.Set(value);
+        shown_.push_back(&gauge);
+    }
+
+private:
+    Family<prometheus::Gauge>& family_;
+    std::vector<prometheus::Gauge*> shown_;
+};
+
+}  // namespace
+
+struct Metrics::Families {
+    prometheus::Registry registry;
+    Family<prometheus::Counter>& received =
+        BuildCounter()
+            .Name("orbridge_events_received_total")
+            .Help("Verified events by what became of them: accepted, duplicate, unmapped (stored too)")
+            .Register(registry);
+    Family<prometheus::Counter>& refused = BuildCounter()
+                                               .Name("orbridge_requests_refused_total")
+                                               .Help("Requests to a source that were not accepted, by HTTP status")
+                                               .Register(registry);
+    Family<prometheus::Counter>& attempts = BuildCounter()
+                                                .Name("orbridge_delivery_attempts_total")
+                                                .Help("Attempts by outcome: delivered, duplicate, retry, rejected")
+                                                .Register(registry);
+    Family<prometheus::Histogram>& duration = BuildHistogram()
+                                                  .Name("orbridge_delivery_attempt_duration_seconds")
+                                                  .Help("How long attempts took")
+                                                  .Register(registry);
+    Family<prometheus::Counter>& ended = BuildCounter()
+                                             .Name("orbridge_deliveries_total")
+                                             .Help("Deliveries that ended, by outcome: delivered, dead")
+                                             .Register(registry);
+    Family<prometheus::Counter>& neutralised =
+        BuildCounter()
+            .Name("orbridge_windmill_neutralised_total")
+            .Help("Strings changed so that Windmill does not read them as variables or resources")
+            .Register(registry);
+    Fresh pending{BuildGauge()
+                      .Name("orbridge_deliveries_pending")
+                      .Help("Deliveries not yet ended, by target")
+                      .Register(registry)};
+    Fresh oldest{BuildGauge()
+                     .Name("orbridge_delivery_oldest_pending_age_seconds")
+                     .Help("Age of the oldest delivery not yet ended, by target")
+                     .Register(registry)};
+    Fresh dead{BuildGauge()
+                   .Name("orbridge_dead_letters")
+                   .Help("Deliveries given up on and kept, by target")
+                   .Register(registry)};
+    Fresh stored{BuildGauge().Name("orbridge_events_stored").Help("Events in the store, by state").Register(registry)};
+    Fresh heard{BuildGauge()
+                    .Name("orbridge_intake_last_heard_timestamp_seconds")
+                    .Help("When an intake was last heard from")
+                    .Register(registry)};
+    Fresh registration{BuildGauge()
+                           .Name("orbridge_registration_ok")
+                           .Help("1 if what is registered at the source is as configured")
+                           .Register(registry)};
+    std::mutex scraping;
+};
+
+Metrics::Metrics() : families_(std::make_unique<Families>()) {
+    BuildGauge()
+        .Name("orbridge_build_info")
+        .Help("Constant 1, labelled with the version")
+        .Register(families_->registry)
+        .Add({{"version", ORBRIDGE_VERSION}})
+        .Set(1);
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::received(const SourceId& source, Intake intake, Received what) {
+    static constexpr const char* kWords[] = {"accepted", "duplicate", "unmapped"};
+    families_->received
+        .Add({{"source", source.value}, {"intake", to_text(intake)}, {"result", kWords[static_cast<int>(what)]}})
+        .Increment();
+}
+
+void Metrics::refused(const SourceId& source, int status) {
+    families_->refused.Add({{"source", source.value}, {"status", std::to_string(status)}}).Increment();
+}
+
+void Metrics::attempted(const TargetId& target, const std::string& outcome, milliseconds duration) {
+    families_->attempts.Add({{"target", target.value}, {"outcome", outcome}}).Increment();
+    families_->duration.Add({{"target", target.value}}, kSeconds).Observe(seconds_of(duration));
+}
+
+void Metrics::ended(const TargetId& target, DeliveryState state) {
+    families_->ended.Add({{"target", target.value}, {"outcome", to_text(state)}}).Increment();
+}
+
+void Metrics::neutralised(const TargetId& target, std::size_t strings) {
+    families_->neutralised.Add({{"target", target.value}}).Increment(static_cast<double>(strings));
+}
+
+std::string Metrics::render(const Scrape& scrape) {
+    auto& f = *families_;
+    const std::lock_guard lock(f.scraping);
+    for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration}) fresh->clear();
+    for (const auto& [target, counts] : scrape.counts.targets) {
+        f.pending.set({{"target", target.value}}, static_cast<double>(counts.pending));
+        f.dead.set({{"target", target.value}}, static_cast<double>(counts.dead));
+        const auto age = counts.oldest_pending ? scrape.now - *counts.oldest_pending : milliseconds{0};
+        f.oldest.set({{"target", target.value}}, seconds_of(age));
+    }
+    f.stored.set({{"state", "mapped"}}, static_cast<double>(scrape.counts.events - scrape.counts.unmapped));
+    f.stored.set({{"state", "unmapped"}}, static_cast<double>(scrape.counts.unmapped));
+    for (const auto& intake : scrape.heard)
+        f.heard.set({{"source", intake.source}, {"intake", to_text(intake.intake)}},
+                    seconds_of(intake.last_at.time_since_epoch()));
+    for (const auto& registration : scrape.registrations)
+        f.registration.set({{"source", registration.source}, {"kind", registration.kind}}, registration.ok ? 1 : 0);
+    return prometheus::TextSerializer().Serialize(f.registry.Collect());
+}
+
+}  // namespace orbridge

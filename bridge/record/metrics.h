@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/event.h"
+#include "bridge/core/ids.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// What /metrics shows. Counting is safe from any thread and never blocks on I/O. Labels are names from
+/// the configuration and fixed words only, so their number is bounded and nothing secret gets in.
+class Metrics {
+public:
+    Metrics();
+    ~Metrics();
+
+    // ---- coming in
+    enum class Received { Accepted, Duplicate, Unmapped };
+    void received(const SourceId& source, Intake intake, Received what);
+    /// A request to a known source that was not accepted.
+    void refused(const SourceId& source, int status);
+
+    // ---- going out
+    /// `outcome` is Attempt::outcome.
+    void attempted(const TargetId& target, const std::string& outcome, milliseconds duration);
+    /// A delivery that ended: delivered or dead.
+    void ended(const TargetId& target, DeliveryState state);
+    /// Strings that were changed so that Windmill does not replace them by variables.
+    void neutralised(const TargetId& target, std::size_t strings);
+
+    // ---- told at each scrape
+    struct Registration {
+        std::string source, kind;  ///< kind: listeners, webhooks, hooks
+        bool ok = false;
+    };
+    struct Scrape {
+        TimePoint now;
+        StoreCounts counts;
+        std::vector<IntakeHeard> heard;
+        std::vector<Registration> registrations;
+    };
+    /// The Prometheus text format.
+    std::string render(const Scrape& scrape);
+
+private:
+    struct Families;
+    std::unique_ptr<Families> families_;
+};
+
+}  // namespace orbridge
