@@ -123,6 +123,7 @@ class Nextcloud:
     def reset(self, _):
         self.listeners.rows.clear()
         self.listeners.secrets.clear()
+        self.listeners.last_id = 0
         self.store.__init__()
         self.login.failures.clear()
         self.seen.clear()

@@ -63,8 +63,8 @@ def arguments(request):
     query = request.query
     wrap, raw = strict_flag(query, "wrap_body"), strict_flag(query, "raw")
     args = body_arguments(request, wrap)
-    if raw and "raw_string" not in args:
-        args["raw_string"] = request.body.decode("utf-8", "replace")
+    if raw:
+        args["raw_string"] = raw_text(request.body)
     if "include_header" in query:
         for name in filter(None, query["include_header"].split(",")):
             value = request.header(name.strip().lower())
