@@ -6,6 +6,7 @@ Sending happens only when told through /_standin/; the body of what is sent is a
 
 import argparse
 import asyncio
+import collections
 import json
 import time
 import uuid
@@ -16,6 +17,7 @@ import openregister_api
 from httpd import Response, json_response
 from nextcloud_listeners import Listeners, ocs
 from nextcloud_login import Denied, Login
+from openregister_objects import Objects
 from openregister_send import Sender
 
 # One day of an office: what is sent, and which thing it is about (captures of one thing share an identity).
@@ -43,12 +45,13 @@ class Nextcloud:
         self.listeners = Listeners(self.login, version, flags.or_classes_compatible)
         self.store = openregister_api.Store()
         self.sender = Sender(self.store, flags.wired, version)
-        self.api = openregister_api.Api(self.store, self.login, self.sender)
+        self.objects = Objects(self.store, flags.realtime)
+        self.api = openregister_api.Api(self.store, self.login, self.sender, self.objects)
         self.freshener = captures.Freshener(time.time)
         self.controls = {"GET state": self.state, "POST mode": self.set_mode, "POST replay": self.replay,
                          "POST fire-listener": self.fire_listener, "POST scenario": self.scenario,
                          "GET requests": self.requests, "POST reset": self.reset}
-        self.seen = []
+        self.seen = collections.deque(maxlen=10_000)
 
     def handle(self, request):
         if request.path.startswith("/_standin/"):
@@ -115,16 +118,18 @@ class Nextcloud:
 
     def state(self, _):
         return {"mode": self.mode, "listeners": list(self.listeners.rows.values()),
-                "login_failures": len(self.login.failures), **self.store.dump()}
+                "login_failures": len(self.login.failures), "objects": list(self.objects.rows.values()),
+                "audit": self.objects.audit, **self.store.dump()}
 
     def requests(self, _):
-        return self.seen
+        return list(self.seen)
 
     def reset(self, _):
         self.listeners.rows.clear()
         self.listeners.secrets.clear()
         self.listeners.last_id = 0
         self.store.__init__()
+        self.objects.__init__(self.store, self.objects.realtime)
         self.login.failures.clear()
         self.seen.clear()
         return {}
@@ -148,7 +153,9 @@ class Nextcloud:
             captures.put_at(data, path, value)
         identity = next((data[key]["id"] for key in ("object", "newObject") if key in data), None)
         self.remember(event_class, data)
-        sent = await self.sender.dispatch(event_class, data)
+        row = self.objects.keep(event_class, data)
+        sent = [] if wanted.get("silent") else await self.sender.dispatch(event_class, data)
+        self.objects.note(None if wanted.get("silent") else row)
         return {"capture": wanted["capture"], "event": event_class, "uuid": identity, "sent": sent}
 
     def remember(self, event_class, data):
@@ -167,7 +174,8 @@ class Nextcloud:
         if "capture" in wanted:  # what an OpenRegister with compatible classes would hand over
             event_class, data = captures.load(wanted["capture"])
             data = self.freshener.freshen(data, wanted.get("uuid")) if wanted.get("fresh", True) else data
-            payload = {"event": {**data, "class": event_class}, "user": {"uid": "j.devries", "displayName": "J. de Vries"}}
+            user = {"uid": "j.devries", "displayName": "J. de Vries"}
+            payload = {"event": {**data, "class": event_class}, "user": user}
         else:
             payload = captures.load_payload(wanted["payload"])
         if wanted.get("fresh", True):
@@ -200,6 +208,7 @@ def parse_flags(arguments=None):
                         help="let webhook_listeners take OpenRegister's event classes, as no release does")
     parser.add_argument("--wired", choices=("all", "released"), default="all",
                         help="released: only ObjectCreated reaches OpenRegister's webhooks")
+    parser.add_argument("--realtime", action="store_true", help="serve the development branch's realtime log")
     return parser.parse_args(arguments)
 
 

@@ -86,7 +86,8 @@ class NextcloudTest(unittest.TestCase):
 
     def test_switches(self):
         for mode, name in (({"maintenance": True}, "any.503-maintenance"), ({"throttle": True}, "any.429"),
-                           ({"app_disabled": True}, "any.404-app-disabled"), ({"admin_only": True}, "any.403-not-admin")):
+                           ({"app_disabled": True}, "any.404-app-disabled"),
+                           ({"admin_only": True}, "any.403-not-admin")):
             self.nc.control("POST", "mode", mode)
             answer = self.ocs("GET")
             self.assertEqual(self.expected(name), json.loads(answer[2]))
@@ -264,6 +265,22 @@ class NextcloudTest(unittest.TestCase):
         with open(f"{DATA}/openregister/captures/hooks/updated.async.http", "rb") as file:
             wanted = json.loads(file.read().split(b"\r\n\r\n", 1)[1])
         self.same_shape(wanted, json.loads(body))
+
+    def test_what_pollers_see(self):
+        self.replay()
+        self.replay("ObjectUpdatedEvent-softdelete.standard.http")
+        self.replay("ObjectCreatedEvent-zaak.standard.http")
+        self.replay("ObjectUpdatedEvent.standard.http", silent=True)
+        rows = self.api("GET", "audit-trails?action=create,update,delete&_sort[id]=desc")[1]
+        self.assertEqual(["create", "delete", "create"], [row["action"] for row in rows["results"]])
+        self.assertEqual(0, self.api("GET", "objects/publicaties/publicatie")[1]["total"])
+        cases = self.api("GET", "objects/5/27?_order[@self.updated]=DESC")[1]
+        self.assertEqual(("gesloten", False), (cases["results"][0]["status"], "locked" in cases["results"][0]["@self"]))
+        self.assertEqual(0, self.api("GET", "objects/5/27?limit=5")[1]["total"])
+        gone = "objects/3/12/9b2d3c1a-6f64-4a7e-8a39-2d9d1f0e0101"
+        self.assertEqual((404, {"error": "Not Found"}), self.api("GET", gone))
+        self.assertEqual(200, self.api("GET", "objects/5/27/c0ffee00-1234-4abc-9def-000000000007")[0])
+        self.assertEqual("read", self.api("GET", "audit-trails?offset=3")[1]["results"][0]["action"])
 
     def test_registers_and_schemas(self):
         self.assertEqual({3: "publicaties", 5: "zaken"}, self.slugs("registers"))

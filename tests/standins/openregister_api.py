@@ -46,7 +46,7 @@ class Store:
 
 
 class Api:
-    def __init__(self, store, login, sender):
+    def __init__(self, store, login, sender, objects):
         self.store, self.login, self.sender = store, login, sender
         self.routes = [
             (r"webhooks", {"GET": self.index, "POST": self.create}),
@@ -62,6 +62,7 @@ class Api:
             (r"engines", {"GET": self.engine_list, "POST": self.engine_create}),
             (r"engines/(\d+)", {"GET": self.engine_show, "DELETE": self.engine_delete}),
             (r"heartbeat", {"GET": lambda request: answer({"status": "alive", "timestamp": int(time.time())})}),
+            *objects.routes(),
         ]
 
     def handle(self, request, disabled):

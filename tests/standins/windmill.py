@@ -40,7 +40,8 @@ class Refusal(Exception):
 
 def job_id_of(text):
     if not UUID.match(text):
-        raise ValueError(f"UUID parsing failed: invalid length: expected length 32 for simple format, found {len(text)}")
+        found = f"expected length 32 for simple format, found {len(text)}"
+        raise ValueError(f"UUID parsing failed: invalid length: {found}")
     return str(uuid.UUID(text))
 
 
@@ -174,7 +175,8 @@ class Windmill:
         try:
             job, delay = self.submit(request, workspace, kind, form, target, way)
         except Refusal as refusal:
-            duplicate = refusal.status == 400 and ("already exists" in str(refusal) or "duplicate key" in str(refusal))
+            text = str(refusal)
+            duplicate = refusal.status == 400 and ("already exists" in text or "duplicate key" in text)
             self.counts["duplicates" if duplicate else "refused"] += 1
             raise
         self.counts["accepted"] += 1

@@ -27,7 +27,8 @@ class WindmillTest(unittest.TestCase):
     def setUpClass(cls):
         cls.scripts = tempfile.TemporaryDirectory()
         flags = ["--script", f"{ON_OBJECT}={HERE}/scripts/on_object.py", "--script",
-                 f"f/nextcloud/flaky={HERE}/scripts/flaky.py", "--flow", f"f/nextcloud/flow={HERE}/scripts/on_object.py"]
+                 f"f/nextcloud/flaky={HERE}/scripts/flaky.py",
+                 "--flow", f"f/nextcloud/flow={HERE}/scripts/on_object.py"]
         for name, text in (("echo", ECHO), ("strict", STRICT), ("pre", PRE)):
             file = os.path.join(cls.scripts.name, name + ".py")
             with open(file, "w", encoding="utf-8") as out:
@@ -162,8 +163,9 @@ class WindmillTest(unittest.TestCase):
     def test_bad_bodies_and_loose_booleans(self):
         self.assertEqual((400, True), self.begins("f/t/echo", b"", "Bad request: invalid json: EOF"))
         self.assertEqual((400, True), self.begins("f/t/echo", b'{"a":"\xff"}', "Bad request: invalid utf8"))
+        refused = "SqlErr: error returned from database"
         for text in ('{"a":"\\u0000"}', '{"a":"\\ud800"}'):
-            self.assertEqual((400, True), self.begins("f/t/echo", text.encode(), "SqlErr: error returned from database"))
+            self.assertEqual((400, True), self.begins("f/t/echo", text.encode(), refused))
         self.assertEqual((201, True), self.begins("f/t/echo", b'{"a":"\\\\u0000 \\ud83d\\ude00"}', ""))
         self.assertEqual((500, "Internal Server Error"), self.run_script(query="wrap_body=1"))
         self.assertEqual(400, self.run_script(query="skip_preprocessor=1")[0])
@@ -177,7 +179,8 @@ class WindmillTest(unittest.TestCase):
 
     def test_references_are_replaced_or_fail_the_job(self):
         body = b'{"body":{"a":["$var:u/admin/secret"],"b":"x $var:u/admin/secret","c":"$WM_WORKSPACE"}}'
-        self.assertEqual({"a": ["s3"], "b": "x $var:u/admin/secret", "c": "main"}, self.result(body=body)["result"]["body"])
+        seen = self.result(body=body)["result"]["body"]
+        self.assertEqual({"a": ["s3"], "b": "x $var:u/admin/secret", "c": "main"}, seen)
         self.assertFalse(self.result(body=b'{"body":{"a":"$var:u/x/none"}}')["success"])
         self.assertEqual("$WM_WORKSPACE", self.result(body=b'{"body":"$WM_WORKSPACE"}')["result"]["body"])
         self.assertEqual("other", self.result(body=b'{"_ENTRYPOINT_OVERRIDE":"other"}')["result"])
