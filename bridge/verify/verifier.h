@@ -35,7 +35,7 @@ private:
                                                   const SourceId& source, const std::string& source_type, Intake intake,
                                                   TimePoint now);
     friend VerifiedRequest verified_before(const SourceId& source, const std::string& source_type, Intake intake,
-                                           std::string body, TimePoint received_at);
+                                           std::string body, TimePoint received_at, Headers headers);
     SourceId source_;
     std::string source_type_;
     Intake intake_ = Intake::Push;
@@ -48,8 +48,8 @@ Result<VerifiedRequest> verify_request(const Verifier& verifier, InboundRequest 
                                        const std::string& source_type, Intake intake, TimePoint now);
 
 /// For a body that comes out of our own store (an unmapped event being replayed) or from an operator's
-/// own file (`orbridge map`).
+/// own file (`orbridge map`, which knows the headers too).
 VerifiedRequest verified_before(const SourceId& source, const std::string& source_type, Intake intake, std::string body,
-                                TimePoint received_at);
+                                TimePoint received_at, Headers headers = {});
 
 }  // namespace orbridge

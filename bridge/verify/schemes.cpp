@@ -1,0 +1,86 @@
+#include "bridge/verify/schemes.h"
+
+#include <algorithm>
+
+#include "bridge/verify/hmac_sha256.h"
+#include "bridge/verify/shared_token.h"
+
+namespace orbridge {
+namespace {
+
+/// One way to prove oneself, told by the header it needs.
+struct Scheme {
+    std::string_view name;
+    const char* header;
+    std::shared_ptr<const Verifier> (*make)(const char* header, const std::vector<Secret>& secrets);
+};
+
+template <class V>
+std::shared_ptr<const Verifier> make(const char* header, const std::vector<Secret>& secrets) {
+    return std::make_shared<V>(header, secrets);
+}
+
+// To add one: a class beside HmacSha256, a line here, and its name in kUses.
+constexpr Scheme kSchemes[] = {
+    {"openregister-signature", "X-Webhook-Signature", make<HmacSha256>},
+    {"secret-header", "X-Orbridge-Secret", make<SharedToken>},
+    {"bearer", "Authorization", make<SharedToken>},
+};
+
+struct Use {
+    std::string_view source_type;
+    bool hooks;
+    std::vector<std::string_view> schemes;  ///< the first whose header is there decides
+};
+
+const std::vector<Use>& uses() {
+    static const std::vector<Use> kUses = {
+        {"openregister", false, {"openregister-signature", "secret-header", "bearer"}},
+        {"openregister", true, {"bearer"}},
+        {"nextcloud", false, {"secret-header", "bearer"}},
+    };
+    return kUses;
+}
+
+class FirstPresent final : public Verifier {
+public:
+    struct Way {
+        std::string header;
+        std::shared_ptr<const Verifier> verifier;
+    };
+    explicit FirstPresent(std::vector<Way> ways) : ways_(std::move(ways)) {}
+
+    Status verify(const InboundRequest& request, TimePoint now) const override {
+        for (const auto& way : ways_)
+            if (find_header(request.headers, way.header) != nullptr) return way.verifier->verify(request, now);
+        std::string message = "no credentials: there is no";
+        for (const auto& way : ways_) message += (&way == &ways_.front() ? " " : " and no ") + way.header;
+        return Error{Error::Kind::Unauthorized, message};
+    }
+
+private:
+    std::vector<Way> ways_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_type, Intake intake,
+                                                     const Credentials& credentials) {
+    const bool hooks = intake == Intake::Hooks;
+    const auto& all = uses();
+    const auto use = std::find_if(all.begin(), all.end(), [&](const Use& candidate) {
+        return candidate.source_type == source_type && candidate.hooks == hooks;
+    });
+    if (use == all.end())
+        return Error{Error::Kind::Invalid, "sources of type " + std::string(source_type) + " have no such intake"};
+    const auto& secrets = hooks ? credentials.hook_tokens : credentials.secrets;
+    if (std::all_of(secrets.begin(), secrets.end(), [](const Secret& secret) { return secret.empty(); }))
+        return Error{Error::Kind::Invalid, "there is no secret to know the sender by"};
+    std::vector<FirstPresent::Way> ways;
+    for (const auto name : use->schemes)
+        for (const auto& scheme : kSchemes)
+            if (scheme.name == name) ways.push_back({scheme.header, scheme.make(scheme.header, secrets)});
+    return std::shared_ptr<const Verifier>(std::make_shared<FirstPresent>(std::move(ways)));
+}
+
+}  // namespace orbridge

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "bridge/core/secret.h"
+#include "bridge/verify/verifier.h"
+
+namespace orbridge {
+
+/// What a source and we share. Several of a kind: all are good, for rotation.
+struct Credentials {
+    std::vector<Secret> secrets;      ///< of push intakes
+    std::vector<Secret> hook_tokens;  ///< bearer tokens OpenRegister uses towards /engine
+};
+
+/// How senders prove themselves, by source type and intake:
+///
+/// | intake            | accepted                                                                      |
+/// |-------------------|-------------------------------------------------------------------------------|
+/// | hooks             | `Authorization: Bearer <hook token>`                                          |
+/// | any other         | `X-Webhook-Signature`, else `X-Orbridge-Secret`, else `Authorization: Bearer` |
+///
+/// The first of these headers that is there decides alone: a wrong signature is not mended by a right token.
+/// `nextcloud` sources have no signature, so for them the header `X-Webhook-Signature` means nothing.
+/// None of them there: Unauthorized.
+/// Invalid: unknown source type, or nothing is shared, so that nobody could be believed.
+Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_type, Intake intake,
+                                                     const Credentials& credentials);
+
+}  // namespace orbridge

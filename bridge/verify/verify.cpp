@@ -1,0 +1,25 @@
+#include <utility>
+
+#include "bridge/verify/verifier.h"
+
+namespace orbridge {
+
+Result<VerifiedRequest> verify_request(const Verifier& verifier, InboundRequest request, const SourceId& source,
+                                       const std::string& source_type, Intake intake, TimePoint now) {
+    if (const auto status = verifier.verify(request, now); !status) return status.error();
+    return verified_before(source, source_type, intake, std::move(request.body), now, std::move(request.headers));
+}
+
+VerifiedRequest verified_before(const SourceId& source, const std::string& source_type, Intake intake, std::string body,
+                                TimePoint received_at, Headers headers) {
+    VerifiedRequest verified;
+    verified.source_ = source;
+    verified.source_type_ = source_type;
+    verified.intake_ = intake;
+    verified.body_ = std::move(body);
+    verified.headers_ = std::move(headers);
+    verified.received_at_ = received_at;
+    return verified;
+}
+
+}  // namespace orbridge
