@@ -32,7 +32,9 @@ private:
 /// A place in a YAML file that knows where it stands. Every reading call that fails adds a complaint and
 /// returns the fallback, so that one pass finds all mistakes. Doubled keys are mistakes (yaml-cpp keeps
 /// both), and so are keys nobody asked for: call done() on each mapping when all its keys were read.
-/// `${NAME}` in any scalar is replaced from the environment (`$${` is a literal `${`).
+/// `${NAME}` in any scalar is replaced from the environment (`$${` is a literal `${`). Complaints quote what
+/// stands in the file, never what came from the environment or another file. A key without a value counts
+/// as not given. After one complaint about a value there is none about what should have been in it.
 /// Values are: text; durations `500ms 20s 5m 1h 3d`; sizes `512B 64KiB 1MiB` ; booleans true/false.
 /// One thread; must not outlive the Complaints it was made with.
 class ConfigNode {
@@ -65,7 +67,10 @@ public:
     double number(std::string_view key, double fallback, double least, double most) const;
     milliseconds duration(std::string_view key, milliseconds fallback, milliseconds least, milliseconds most) const;
     std::size_t size(std::string_view key, std::size_t fallback, std::size_t least, std::size_t most) const;
-    /// A list of texts, or one text.
+    /// A list of durations; may be empty.
+    std::vector<milliseconds> durations(std::string_view key, const std::vector<milliseconds>& fallback,
+                                        milliseconds least, milliseconds most) const;
+    /// A list of texts, or one text; none of them empty.
     std::vector<std::string> texts(std::string_view key, const std::vector<std::string>& fallback) const;
     /// http(s) URL with a host; trailing slashes are cut.
     std::string url(std::string_view key, bool required) const;
@@ -76,6 +81,10 @@ public:
 
     // Of this node itself.
     std::optional<std::string> as_text() const;
+    /// `name` in the folder of the configuration file; an absolute name stays.
+    std::string beside(const std::string& name) const;
+    /// Changes when anything in it changes, what it takes from the environment and `…_file`s included.
+    std::string fingerprint() const;
 
     void complain(const std::string& what) const;
     /// Complains about every key of this mapping that was not asked for, with the nearest known one.
@@ -83,7 +92,16 @@ public:
 
 private:
     struct Impl;
+    struct Range;
     explicit ConfigNode(std::shared_ptr<Impl> impl);
+    bool must_be_map() const;
+    ConfigNode element(std::size_t index) const;
+    std::vector<ConfigNode> one_or_list() const;
+    template <class Parse, class Outside>
+    auto parsed(Parse read, Outside outside, const Range& range) const;
+    std::optional<Secret> as_secret() const;
+    std::optional<Secret> as_secret_file() const;
+    std::vector<Secret> read_secrets(std::string_view key, bool required, bool many) const;
     std::shared_ptr<Impl> impl_;
 };
 
