@@ -18,7 +18,7 @@ from faults import Faults, act_out
 from httpd import Response, json_response
 from windmill_args import BadBody, BrokenHandler, Vault, arguments, body_arguments, unstorable
 from windmill_auth import Token, Tokens
-from windmill_jobs import Job, JobTable, Journal, Runnable, new_job_id
+from windmill_jobs import Job, JobTable, Journal, Runnable, iso, new_job_id
 
 UI_PAGE = "<!doctype html>\n<html><head><title>Windmill</title></head><body><div id=\"app\"></div></body></html>\n"
 RUN = re.compile(r"^/api/w/([^/]+)/jobs/(run|run_wait_result)/(p|h|f|fv)/(.+)$")
@@ -156,9 +156,7 @@ class Windmill:
             return json_response(runnable is not None)
         if runnable is None:
             raise Refusal(404, f"Not found: {family[:-1].title()} not found at name {path} ({family}.rs:1201)")
-        return json_response({"workspace_id": workspace, "hash": runnable.hash, "path": path, "summary": "",
-                              "description": "", "schema": runnable.schema(), "archived": False, "language": "python3",
-                              "kind": "script", "has_preprocessor": runnable.has_preprocessor, "value": {"modules": []}})
+        return json_response(asset_json(runnable, workspace))
 
     # running
 
@@ -418,6 +416,17 @@ def result_response(job):
     if "result" not in result:
         return Response(204 if status == 200 else status)
     return json_response(result["result"], status)
+
+
+def asset_json(runnable, workspace):
+    when = iso(runnable.created)
+    common = {"workspace_id": workspace, "path": runnable.path, "summary": "", "description": "",
+              "schema": runnable.schema(), "archived": False, "extra_perms": {}, "starred": False}
+    if runnable.kind == "flow":
+        return {**common, "value": {"modules": []}, "edited_by": "admin", "edited_at": when}
+    return {**common, "hash": runnable.hash, "language": "python3", "kind": "script", "content": runnable.source,
+            "has_preprocessor": runnable.has_preprocessor, "created_by": "admin", "created_at": when,
+            "deleted": False, "is_template": False}
 
 
 def user_json(token, workspace):

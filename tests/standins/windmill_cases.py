@@ -13,6 +13,7 @@ from harness import HERE, StandIn
 ON_OBJECT = "f/nextcloud/on_object"
 ECHO = "def main(body=None, n=3, **rest):\n    return {'body': body, 'n': n, 'rest': rest}\n\n" \
        "def other(body):\n    return 'other'\n"
+SLOW = "import time\n\n\ndef main():\n    time.sleep(0.4)\n"
 STRICT = "def main(body: dict, note):\n    return [body['event'], note]\n"
 PRE = "def preprocessor(event):\n    return {'body': event['body'], 'kind': event['kind']}\n\n" \
       "def main(body, kind):\n    return [kind, body]\n"
@@ -29,7 +30,7 @@ class WindmillTest(unittest.TestCase):
         flags = ["--script", f"{ON_OBJECT}={HERE}/scripts/on_object.py", "--script",
                  f"f/nextcloud/flaky={HERE}/scripts/flaky.py",
                  "--flow", f"f/nextcloud/flow={HERE}/scripts/on_object.py"]
-        for name, text in (("echo", ECHO), ("strict", STRICT), ("pre", PRE)):
+        for name, text in (("echo", ECHO), ("strict", STRICT), ("pre", PRE), ("slow", SLOW)):
             file = os.path.join(cls.scripts.name, name + ".py")
             with open(file, "w", encoding="utf-8") as out:
                 out.write(text)
@@ -213,6 +214,12 @@ class WindmillTest(unittest.TestCase):
         path = "/api/w/main/jobs/run_wait_result/p/f/t/"
         self.assertEqual((200, {"body": 1, "n": 3, "rest": {}}), self.waited(path + "echo", b'{"body":1}'))
         self.assertEqual(422, self.waited(path + "strict", b"{}")[0])
+
+    def test_a_waiting_client_that_leaves_takes_its_job_along(self):
+        with self.assertRaises(TimeoutError):
+            self.wm.ask("POST", "/api/w/main/jobs/run_wait_result/p/f/t/slow", b"{}", bearer(), timeout=0.1)
+        job = [one for one in self.wm.control("GET", "jobs") if one["path"] == "f/t/slow"][-1]
+        self.assertIn("http connection broke", self.done(job["id"])["result"]["error"]["message"])
 
     def waited(self, path, body):
         status, _, text = self.wm.ask("POST", path, body, bearer())

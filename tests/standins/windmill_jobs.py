@@ -35,15 +35,16 @@ class Runnable:
         self.kind = kind  # "script" or "flow"
         self.path = path
         self.file = file
-        with open(file, "rb") as source:
-            digest = hashlib.sha256(path.encode() + b"\0" + source.read()).hexdigest()
+        with open(file, encoding="utf-8") as source:
+            self.source = source.read()
+        digest = hashlib.sha256(f"{path}\0{self.source}".encode()).hexdigest()
         self.hash = digest[:16]
         self.version = int(digest[:6], 16)
         self.available = True
         self.readable = True
         self.module = self.load()
         self.has_preprocessor = hasattr(self.module, "preprocessor")
-        self.signatures = {}
+        self.created = time.time()
 
     def load(self):
         name = "runnable_" + self.hash
