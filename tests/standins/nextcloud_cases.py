@@ -8,7 +8,7 @@ import json
 import unittest
 
 import php
-from harness import DATA, Receiver, StandIn
+from processes import DATA, Receiver, StandIn
 from nextcloud_listeners import matches
 
 

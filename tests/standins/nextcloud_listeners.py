@@ -199,7 +199,7 @@ class Listeners:
             url = base + url
             headers += exapp_headers(row["appId"], secret, self.version)
         answer = await client.send(row["httpMethod"], url, headers, body, 3 if row["appId"] else 30)
-        return {"kind": "listener", "id": row["id"], "status": answer.status, "body": answer.text,
+        return {"kind": "listener", "id": row["id"], "status": answer.status, "answer": answer.text,
                 "error": answer.error or None, "success": answer.status is not None and answer.status // 100 == 2}
 
 

@@ -51,7 +51,7 @@ class Sender:
         success = not answer.error  # any complete answer, 500 included
         self.log(webhook, event_class, answer, success, php.encode(payload))
         return {"kind": "webhook", "id": webhook["id"], "name": webhook["name"], "event": event_class,
-                "success": success, "status": answer.status, "body": answer.text, "error": answer.error or None}
+                "success": success, "status": answer.status, "answer": answer.text, "error": answer.error or None}
 
     @staticmethod
     def envelope(webhook, event_class, data):
@@ -109,7 +109,7 @@ class Sender:
         headers += [("User-Agent", f"Nextcloud-Server-Crawler/{self.version}.0.1"), ("Accept-Encoding", "gzip")]
         answer = await client.send("POST", url, headers, php.encode(payload).encode(), hook.get("timeout", 30))
         return {"kind": "hook", "id": hook.get("id"), "event": payload["type"], "status": answer.status,
-                "body": answer.text, "error": answer.error or None,
+                "answer": answer.text, "error": answer.error or None,
                 "success": answer.status is not None and answer.status // 100 == 2}
 
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from harness import HERE, StandIn
+from processes import HERE, StandIn
 
 ON_OBJECT = "f/nextcloud/on_object"
 ECHO = "def main(body=None, n=3, **rest):\n    return {'body': body, 'n': n, 'rest': rest}\n\n" \
