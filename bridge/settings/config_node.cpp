@@ -28,8 +28,6 @@ std::string quoted(const std::string& text) {
     return '`' + text.substr(0, kQuotedBytesMax) + "…`";
 }
 
-std::string list_of(const std::vector<std::string>& words) { return join(words, ", "); }
-
 const char* describe(Yaml::Kind kind) {
     switch (kind) {
         case Yaml::Kind::Null: return "nothing";
@@ -204,7 +202,7 @@ std::string ConfigNode::word(std::string_view key, const std::vector<std::string
     const auto text = child.as_text();
     if (!text) return fallback;
     if (std::find(words.begin(), words.end(), *text) != words.end()) return *text;
-    child.complain(quoted(child.impl_->value->text) + " is not one of: " + list_of(words));
+    child.complain(quoted(child.impl_->value->text) + " is not one of: " + join(words, ", "));
     return fallback;
 }
 
@@ -386,10 +384,8 @@ void ConfigNode::done() const {
     for (const auto& member : impl_->value->members) {
         const auto& known = impl_->asked;
         if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
-        const auto near = nearest(member.key, known);
-        const auto hint = near.empty() ? std::string() : ", did you mean `" + near + "`?";
         const auto child = ConfigNode(impl_->below(nullptr, member.at, join_path(path(), member.key)));
-        child.complain("unknown key" + hint + " (known: " + list_of(known) + ')');
+        child.complain("unknown key" + suggestion(member.key, known));
     }
 }
 

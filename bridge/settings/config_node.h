@@ -56,6 +56,8 @@ public:
     /// All members in file order, all marked as asked for.
     std::vector<std::pair<std::string, ConfigNode>> entries() const;
     std::vector<ConfigNode> items() const;
+    /// The items of a list; of anything else the node itself; of an absent node nothing.
+    std::vector<ConfigNode> one_or_list() const;
 
     // Of a member. Without a fallback the key is required.
     std::string text(std::string_view key) const;
@@ -96,7 +98,6 @@ private:
     explicit ConfigNode(std::shared_ptr<Impl> impl);
     bool must_be_map() const;
     ConfigNode element(std::size_t index) const;
-    std::vector<ConfigNode> one_or_list() const;
     template <class Parse, class Outside>
     auto parsed(Parse read, Outside outside, const Range& range) const;
     std::optional<Secret> as_secret() const;

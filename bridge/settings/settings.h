@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bridge/core/clock.h"
@@ -62,7 +63,8 @@ struct TargetSettings {
     milliseconds connect_timeout{5'000};
     milliseconds timeout{20'000};
     std::size_t answer_bytes_max = 20'000;
-    ConfigNode node;  ///< the adapter reads its own keys from here and then calls done()
+    ConfigNode node;            ///< the adapter reads its own keys from here and then calls done()
+    std::string fingerprint{};  ///< of everything in it, the adapter's keys and secrets included
 };
 
 struct RouteSettings {
@@ -94,6 +96,13 @@ struct Settings {
     int in_flight_max = 512;
     milliseconds stop_timeout{10'000};
 };
+
+/// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the
+/// configuration file, in its parent, or in /usr/share/orbridge; the first one found.
+inline const std::vector<std::string> kShippedMappings = {"openregister.yaml", "nextcloud.yaml"};
+
+/// What sources, targets and routes may be called.
+bool is_name(std::string_view text);
 
 /// Reads and checks everything that can be checked without I/O beyond the files named. All mistakes go to
 /// `complaints`; the result is only to be used if there are none. Adapters' own keys are read by

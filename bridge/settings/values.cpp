@@ -7,6 +7,8 @@
 #include <limits>
 #include <sstream>
 
+#include "bridge/core/text.h"
+
 namespace orbridge {
 namespace {
 
@@ -85,6 +87,13 @@ std::string format_number(double number) {
     return text.str();
 }
 
+bool is_listen_address(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string_view::npos || !is_authority(text.substr(0, colon))) return false;
+    const auto port = parse_integer(text.substr(colon + 1));
+    return text.substr(0, colon).find_first_of(" /") == std::string_view::npos && port && *port >= 0 && *port <= 65535;
+}
+
 std::optional<std::string> url_fault(std::string_view url) {
     static const std::string kExpected = "expected a URL like https://host/path";
     const auto is_blank = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
@@ -127,6 +136,12 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
         best_distance = distance;
     }
     return best;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
+    const auto near = nearest(word, known);
+    const auto hint = near.empty() ? std::string() : ", did you mean `" + near + "`?";
+    return hint + " (known: " + (known.empty() ? "none" : join(known, ", ")) + ')';
 }
 
 }  // namespace orbridge

@@ -28,9 +28,14 @@ std::string format_number(double number);
 /// What is wrong with an http(s) URL; nothing if it is fine. Never quotes it: it may hold a secret.
 std::optional<std::string> url_fault(std::string_view url);
 
+/// `0.0.0.0:8080`, `[::]:0`, `localhost:8080`
+bool is_listen_address(std::string_view text);
+
 /// How many letters to add, drop, change or swap to make one of the other.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The known word that was probably meant; empty if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& known);
+/// `, did you mean `url`? (known: url, user)`: the end of a complaint about an unknown word.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace orbridge

@@ -1,0 +1,145 @@
+#include <map>
+#include <set>
+
+#include "bridge/core/text.h"
+#include "bridge/settings/settings.h"
+#include "bridge/settings/values.h"
+
+namespace orbridge {
+namespace {
+
+/// One setting as text; of a secret only its digest, which is compared and never shown.
+struct Fact {
+    std::string text;
+    bool hidden = false;
+};
+using Facts = std::map<std::string, Fact>;
+/// By what they belong to: `targets.x`; the empty name for the settings that are always there.
+using Groups = std::map<std::string, Facts>;
+
+Fact shown(const std::string& text) { return {text.empty() ? "none" : text}; }
+Fact shown(const std::vector<std::string>& texts) { return shown(join(texts, ", ")); }
+Fact shown(milliseconds time) { return {format_duration(time)}; }
+Fact shown_number(std::int64_t number) { return {std::to_string(number)}; }
+Fact shown_size(std::size_t bytes) { return {format_size(bytes)}; }
+Fact hidden(const std::string& digest) { return {digest, true}; }
+Fact hidden(const Secret& secret) { return hidden(sha256(secret.reveal())); }
+Fact hidden(const std::vector<Secret>& secrets) {
+    std::string all;
+    for (const auto& secret : secrets) all += sha256(secret.reveal());
+    return hidden(all);
+}
+
+Facts facts_of(const SourceSettings& source) {
+    return {{"type", shown(source.type)},
+            {"url", shown(source.url)},
+            {"user", shown(source.user)},
+            {"password", hidden(source.password)},
+            {"token", hidden(source.bearer)},
+            {"secret", hidden(source.secrets)},
+            {"hook_token", hidden(source.hook_token)},
+            {"paths", shown(source.paths)},
+            {"register", shown(source.intakes_wanted)},
+            {"classes", shown(source.classes)},
+            {"schemas", shown(source.schemas)},
+            {"reconcile_every", shown(source.reconcile_every)},
+            {"names_every", shown(source.names_every)},
+            {"timeout", shown(source.timeout)},
+            {"answer_bytes_max", shown_size(source.answer_bytes_max)}};
+}
+
+Facts facts_of(const TargetSettings& target) {
+    std::vector<std::string> schedule;
+    for (const auto wait : target.retry.schedule) schedule.push_back(format_duration(wait));
+    return {{"adapter", shown(target.adapter)},
+            {"in_flight_max", shown_number(target.in_flight_max)},
+            {"retry.schedule", shown(schedule)},
+            {"retry.jitter", shown(format_number(target.retry.jitter))},
+            {"retry.floor", shown(target.retry.floor_after_limit)},
+            {"retry.wait_max", shown(target.retry.wait_max)},
+            {"connect_timeout", shown(target.connect_timeout)},
+            {"timeout", shown(target.timeout)},
+            {"answer_bytes_max", shown_size(target.answer_bytes_max)},
+            {"any key, secrets included", hidden(target.fingerprint)}};
+}
+
+Facts facts_of(const RouteSettings& route) {
+    std::vector<std::string> targets;
+    for (const auto& target : route.to) targets.push_back(target.value);
+    Facts facts = {{"source", shown(route.source)},
+                   {"channel", shown(route.channel)},
+                   {"event_name", shown(route.event_name)},
+                   {"to", shown(targets)},
+                   {"order", shown(route.ordered ? "subject" : "none")},
+                   {"interpolation", shown(route.interpolation)}};
+    for (const auto& condition : route.when) facts["when.payload." + condition.path] = shown(condition.any_of);
+    return facts;
+}
+
+Facts facts_of_the_rest(const Settings& settings) {
+    std::vector<std::string> routes;
+    for (const auto& route : settings.routes) routes.push_back(route.name);
+    const auto& http = settings.http;
+    const auto& store = settings.store;
+    return {{"listen", shown(http.listen)},
+            {"public_url", shown(settings.public_url)},
+            {"http.body_bytes_max", shown_size(http.body_bytes_max)},
+            {"http.header_bytes_max", shown_size(http.header_bytes_max)},
+            {"http.threads_max", shown_number(http.threads_max)},
+            {"http.queued_max", shown_number(http.queued_max)},
+            {"http.request_timeout", shown(http.request_timeout)},
+            {"http.keep_alive", shown(http.keep_alive)},
+            {"store.path", shown(store.path)},
+            {"store.batch_max", shown_number(store.batch_max)},
+            {"store.twin_window", shown(store.twin_window)},
+            {"store.retention.finished", shown(store.retention_finished)},
+            {"store.retention.dead", shown(store.retention_dead)},
+            {"mappings", shown(settings.mappings)},
+            {"routes, in order", shown(routes)},
+            {"admin.token", hidden(settings.admin_token)},
+            {"log.level", shown(settings.log_level)},
+            {"deliver.in_flight_max", shown_number(settings.in_flight_max)},
+            {"stop_timeout", shown(settings.stop_timeout)}};
+}
+
+Groups groups_of(const Settings& settings) {
+    Groups groups = {{"", facts_of_the_rest(settings)}};
+    for (const auto& source : settings.sources) groups["sources." + source.id.value] = facts_of(source);
+    for (const auto& target : settings.targets) groups["targets." + target.id.value] = facts_of(target);
+    for (const auto& route : settings.routes)
+        groups[route.name.back() == ']' ? route.name : "routes." + route.name] = facts_of(route);
+    return groups;
+}
+
+void compare(const std::string& group, const Facts& before, const Facts& after, std::vector<std::string>& lines) {
+    const Fact none{"none"};
+    auto keys = before;
+    keys.insert(after.begin(), after.end());
+    for (const auto& [key, ignored] : keys) {
+        const auto& old_fact = before.count(key) != 0 ? before.at(key) : none;
+        const auto& new_fact = after.count(key) != 0 ? after.at(key) : none;
+        if (old_fact.text == new_fact.text) continue;
+        const auto change = old_fact.hidden || new_fact.hidden ? "changed" : old_fact.text + " → " + new_fact.text;
+        lines.push_back((group.empty() ? key : group + '.' + key) + ": " + change);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> differences(const Settings& before, const Settings& after) {
+    const auto old_groups = groups_of(before);
+    const auto new_groups = groups_of(after);
+    std::vector<std::string> lines;
+    for (const auto& [name, facts] : old_groups) {
+        if (const auto now = new_groups.find(name); now != new_groups.end()) {
+            compare(name, facts, now->second, lines);
+        } else {
+            lines.push_back(name + ": removed");
+        }
+    }
+    for (const auto& [name, facts] : new_groups)
+        if (old_groups.count(name) == 0) lines.push_back(name + ": added");
+    return lines;
+}
+
+}  // namespace orbridge

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/settings/settings.h"
+
+/// The parts of read_settings(). Each takes the root, so that it can see keys its own depend on.
+namespace orbridge {
+
+std::vector<SourceSettings> read_sources(const ConfigNode& root);
+std::vector<TargetSettings> read_targets(const ConfigNode& root);
+std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector<SourceSettings>& sources,
+                                       const std::vector<TargetSettings>& targets);
+
+/// Complains unless `name`, the key or value at `node`, may be a name.
+void check_name(const ConfigNode& node, const std::string& name);
+
+}  // namespace orbridge

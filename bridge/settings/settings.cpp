@@ -1,0 +1,140 @@
+#include "bridge/settings/settings.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "bridge/core/text.h"
+#include "bridge/settings/sections.h"
+#include "bridge/settings/values.h"
+
+namespace orbridge {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::days;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kKiB = 1 << 10;
+constexpr std::size_t kMiB = 1 << 20;
+constexpr std::string_view kSqlite = "sqlite:";
+
+HttpSettings read_http(const ConfigNode& root) {
+    HttpSettings http;
+    http.listen = root.text("listen", http.listen);
+    if (!is_listen_address(http.listen))
+        root["listen"].complain("expected an address and a port, like 0.0.0.0:8080 or [::]:8080");
+    const auto node = root["http"];
+    http.body_bytes_max = node.size("body_bytes_max", http.body_bytes_max, kKiB, 64 * kMiB);
+    http.header_bytes_max = node.size("header_bytes_max", http.header_bytes_max, kKiB, kMiB);
+    http.threads_max = static_cast<int>(node.integer("threads_max", http.threads_max, 1, 1024));
+    http.queued_max = static_cast<int>(node.integer("queued_max", http.queued_max, 1, 65536));
+    http.request_timeout = node.duration("request_timeout", http.request_timeout, 10ms, 5min);
+    http.keep_alive = node.duration("keep_alive", http.keep_alive, 0s, 5min);
+    node.done();
+    return http;
+}
+
+StoreSettings read_store(const ConfigNode& root) {
+    StoreSettings store;
+    const auto node = root["store"];
+    if (node.is_scalar()) {
+        const auto text = node.as_text().value_or("sqlite:x");
+        if (text.substr(0, kSqlite.size()) != kSqlite || text.size() == kSqlite.size()) {
+            node.complain("expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db");
+        } else {
+            store.path = node.beside(text.substr(kSqlite.size()));
+        }
+        return store;
+    }
+    store.path = node.beside(node.text("path", store.path));
+    store.batch_max = static_cast<int>(node.integer("batch_max", store.batch_max, 1, 10'000));
+    store.twin_window = node.duration("twin_window", store.twin_window, 0s, 1h);
+    const auto retention = node["retention"];
+    store.retention_finished = retention.duration("finished", store.retention_finished, 1h, days{3650});
+    store.retention_dead = retention.duration("dead", store.retention_dead, 1h, days{3650});
+    retention.done();
+    node.done();
+    return store;
+}
+
+bool is_file(const std::string& name) {
+    std::error_code ignored;
+    return fs::is_regular_file(name, ignored);
+}
+
+std::string absolute(const std::string& name) { return fs::absolute(name).lexically_normal().string(); }
+
+std::vector<std::string> shipped_mappings(const ConfigNode& root) {
+    const std::vector<std::string> folders = {root.beside("mappings"), root.beside("../mappings"),
+                                              "/usr/share/orbridge/mappings"};
+    std::vector<std::string> found;
+    for (const auto& name : kShippedMappings) {
+        const auto has_it = [&](const std::string& folder) { return is_file(folder + '/' + name); };
+        const auto folder = std::find_if(folders.begin(), folders.end(), has_it);
+        if (folder != folders.end()) found.push_back(absolute(*folder + '/' + name));
+    }
+    if (found.empty())
+        root["mappings"].complain("missing, and neither " + join(kShippedMappings, " nor ") + " is in " +
+                                  join(folders, ", "));
+    return found;
+}
+
+std::vector<std::string> read_mappings(const ConfigNode& root) {
+    const auto node = root["mappings"];
+    if (!node.present()) return shipped_mappings(root);
+    std::vector<std::string> files;
+    for (const auto& item : node.one_or_list()) {
+        const auto name = item.as_text();
+        if (!name) continue;
+        const auto file = absolute(item.beside(*name));
+        if (!is_file(file)) {
+            item.complain("there is no such file");
+        } else if (std::find(files.begin(), files.end(), file) != files.end()) {
+            item.complain("named twice");
+        } else {
+            files.push_back(file);
+        }
+    }
+    if (node.is_list() && node.items().empty()) node.complain("must not be empty");
+    return files;
+}
+
+}  // namespace
+
+bool is_name(std::string_view text) {
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    const auto fits = [&](char c) { return plain(c) || c == '_' || c == '-'; };
+    return !text.empty() && text.size() <= 63 && plain(text.front()) && std::all_of(text.begin(), text.end(), fits);
+}
+
+void check_name(const ConfigNode& node, const std::string& name) {
+    if (!is_name(name)) node.complain("not a name, expected 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first");
+}
+
+Settings read_settings(const ConfigNode& root, Complaints& /*all reach it through root*/) {
+    Settings settings;
+    settings.file = root.file();
+    settings.http = read_http(root);
+    settings.public_url = root.url("public_url", false);
+    settings.store = read_store(root);
+    settings.mappings = read_mappings(root);
+    settings.sources = read_sources(root);
+    settings.targets = read_targets(root);
+    settings.routes = read_routes(root, settings.sources, settings.targets);
+
+    const auto admin = root["admin"];
+    settings.admin_token = admin.secret("token", false);
+    admin.done();
+    const auto log = root["log"];
+    settings.log_level = log.word("level", {"debug", "info", "warning", "error"}, settings.log_level);
+    log.done();
+    const auto deliver = root["deliver"];
+    settings.in_flight_max = static_cast<int>(deliver.integer("in_flight_max", settings.in_flight_max, 1, 10'000));
+    deliver.done();
+    settings.stop_timeout = root.duration("stop_timeout", settings.stop_timeout, 0s, 5min);
+    root.done();
+    return settings;
+}
+
+}  // namespace orbridge

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "bridge/settings/sections.h"
+
+namespace orbridge {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool contains(const std::vector<std::string>& all, std::string_view one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+std::string read_type(const ConfigNode& node) {
+    const auto type = node["type"];
+    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud");
+    return node.word("type", {"openregister", "nextcloud"}, "");
+}
+
+void read_credentials(const ConfigNode& node, SourceSettings& source) {
+    source.user = node.text("user", "");
+    source.password = node.secret("password", false);
+    source.bearer = node.secret("token", false);
+    const bool has_user = node["user"].present();
+    const bool has_password = node["password"].present() || node["password_file"].present();
+    const bool has_token = node["token"].present() || node["token_file"].present();
+    if (has_token && (has_user || has_password))
+        node.complain("has both `token` and `user` or `password`, expected only one way to log in");
+    if (has_user && !has_password) node["password"].complain("missing beside `user`");
+    if (has_password && !has_user) node["user"].complain("missing beside `password`");
+}
+
+/// `auto`, `off`, or a list of intakes that the type has.
+std::vector<std::string> read_register(const ConfigNode& node, const std::string& type) {
+    const auto wanted = node["register"];
+    if (!wanted.present()) return {"auto"};
+    std::vector<std::string> intakes = {"listeners"};
+    if (type != "nextcloud") intakes.insert(intakes.end(), {"webhooks", "hooks"});
+    std::vector<std::string> words;
+    for (const auto& item : wanted.one_or_list()) {
+        const auto word = item.as_text();
+        const bool is_whole = word && !wanted.is_list() && (*word == "auto" || *word == "off");
+        if (word && !is_whole && !contains(intakes, *word)) {
+            std::string expected = "expected auto, off or a list of: ";
+            for (const auto& each : intakes) expected += (each == intakes.front() ? "" : ", ") + each;
+            item.complain(expected);
+        }
+        if (word) words.push_back(*word);
+    }
+    if (wanted.is_list() && words.empty()) wanted.complain("must not be empty, expected `off` for none");
+    return words;
+}
+
+void check_fit(const ConfigNode& node, const SourceSettings& source) {
+    if (source.type != "nextcloud") return;
+    for (const auto* key : {"hook_token", "hook_token_file", "schemas", "names_every"})
+        if (node[key].present()) node[key].complain("does not fit `type: nextcloud`, only openregister has it");
+}
+
+void check_secret(const ConfigNode& node) {
+    if (node["secret"].present() || node["secret_file"].present()) return;
+    node["secret"].complain(
+        "missing, whoever sends events must prove who they are: make one with `openssl rand -hex 32` and give "
+        "`secret_file: <file>` or `secret: ${NAME}`");
+}
+
+/// What registering at the source takes.
+void check_register(const ConfigNode& root, const ConfigNode& node, const SourceSettings& source) {
+    if (contains(source.intakes_wanted, "off") || source.intakes_wanted.empty()) return;
+    if (!node["url"].present())
+        node["url"].complain("missing, expected the address of the Nextcloud to register at, or `register: off`");
+    if (!root["public_url"].present())
+        node.complain(
+            "cannot register without `public_url` at the top of the file: the address at which the source "
+            "reaches us; or `register: off`");
+    const auto has = [&](const char* key) { return node[key].present(); };
+    if (!has("user") && !has("password") && !has("password_file") && !has("token") && !has("token_file"))
+        node.complain(
+            "cannot register without credentials, expected `user` and `password_file`, or `token_file`; or "
+            "`register: off`");
+    const bool wants_hooks = contains(source.intakes_wanted, "hooks") || !source.schemas.empty();
+    if (source.type == "openregister" && wants_hooks && !has("hook_token") && !has("hook_token_file"))
+        node["hook_token"].complain(
+            "missing, schema hooks need the token OpenRegister is to show: "
+            "`hook_token_file: <file>` or `hook_token: ${NAME}`");
+}
+
+SourceSettings read_source(const ConfigNode& root, const std::string& name, const ConfigNode& node) {
+    check_name(node, name);
+    SourceSettings source;
+    source.id = {name};
+    source.type = read_type(node);
+    source.url = node.url("url", false);
+    read_credentials(node, source);
+    source.secrets = node.secrets("secret", false);
+    source.hook_token = node.secret("hook_token", false);
+    source.paths = node.texts("paths", {});
+    source.intakes_wanted = read_register(node, source.type);
+    source.classes = node.texts("classes", {});
+    source.schemas = node.texts("schemas", {});
+    source.reconcile_every = node.duration("reconcile_every", source.reconcile_every, 1s, 24h);
+    source.names_every = node.duration("names_every", source.names_every, 1s, 24h);
+    source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
+    source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
+    source.node = node;
+    check_fit(node, source);
+    check_secret(node);
+    check_register(root, node, source);
+    node.done();
+    return source;
+}
+
+constexpr std::array<std::string_view, 11> kOurs = {"/ingest",       "/engine",  "/api",    "/ui",
+                                                    "/openapi.yaml", "/healthz", "/readyz", "/metrics",
+                                                    "/heartbeat",    "/init",    "/enabled"};
+
+bool is_ours(const std::string& path) {
+    return std::any_of(kOurs.begin(), kOurs.end(), [&](std::string_view ours) {
+        return path == ours || path.substr(0, ours.size() + 1) == std::string(ours) + '/';
+    });
+}
+
+/// `paths` must lead nowhere else already.
+void check_paths(const std::vector<SourceSettings>& sources) {
+    std::set<std::string> taken;
+    for (const auto& source : sources) {
+        const auto node = (*source.node)["paths"];
+        for (const auto& item : node.one_or_list()) {
+            const auto path = item.as_text().value_or("");
+            if (path.empty()) continue;
+            if (path.front() != '/' || path.size() == 1 || path.find_first_of("?# ") != std::string::npos) {
+                item.complain("expected a path like /hooks/cloud");
+            } else if (is_ours(path)) {
+                item.complain("this path has another meaning already");
+            } else if (!taken.insert(path).second) {
+                item.complain("this path was given before");
+            }
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<SourceSettings> read_sources(const ConfigNode& root) {
+    std::vector<SourceSettings> sources;
+    const auto node = root["sources"];
+    if (!node.present()) node.complain("missing, expected at least one source");
+    for (const auto& [name, source] : node.entries()) sources.push_back(read_source(root, name, source));
+    check_paths(sources);
+    return sources;
+}
+
+}  // namespace orbridge
