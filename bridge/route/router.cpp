@@ -1,0 +1,121 @@
+#include "bridge/route/router.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "bridge/core/json.h"
+#include "bridge/core/text.h"
+#include "bridge/settings/pattern.h"
+
+namespace orbridge {
+namespace {
+
+constexpr std::size_t kQuotedBytesMax = 100;
+
+std::string quoted(const std::string& text) {
+    if (text.size() <= kQuotedBytesMax) return '`' + text + '`';
+    return '`' + text.substr(0, kQuotedBytesMax) + "…`";
+}
+
+std::string one_of(const std::vector<std::string>& values) {
+    std::vector<std::string> all;
+    for (const auto& value : values) all.push_back(quoted(value));
+    return join(all, " or ");
+}
+
+/// An event's payload, parsed when the first condition asks for it.
+class Payload {
+public:
+    explicit Payload(const Event& event) : event_(event) {}
+    Json at(const std::string& path) {
+        if (!parsed_) {
+            auto document = JsonDocument::parse(event_.payload);
+            parsed_ = document ? *document : nullptr;
+        }
+        return *parsed_ ? (*parsed_)->root().path(path) : Json();
+    }
+
+private:
+    const Event& event_;
+    std::optional<JsonPtr> parsed_;
+};
+
+/// Why the condition does not hold; nothing if it does.
+std::optional<std::string> fault(const RouteSettings::Condition& condition, Payload& payload) {
+    const auto found = payload.at(condition.path);
+    const auto value = found.scalar();
+    const auto& wanted = condition.any_of;
+    if (value && std::find(wanted.begin(), wanted.end(), *value) != wanted.end()) return std::nullopt;
+    std::string is = "missing";
+    if (value) {
+        is = quoted(*value);
+    } else if (found.is_null()) {
+        is = "null";
+    } else if (found.present()) {
+        is = found.is_array() ? "a list" : "an object";
+    }
+    return "payload." + condition.path + " is " + is + ", route wants " + one_of(wanted);
+}
+
+}  // namespace
+
+struct Router::Compiled {
+    RouteSettings route;
+    std::optional<Result<Pattern>> event_name;  ///< nothing: any
+
+    explicit Compiled(const RouteSettings& settings) : route(settings) {
+        if (!route.event_name.empty()) event_name.emplace(Pattern::compile(route.event_name));
+    }
+
+    /// Why the route does not take the event; nothing if it does.
+    std::optional<std::string> refusal(const Event& event, Payload& payload) const {
+        if (event.state == EventState::Unmapped) return "no mapping knew the event, so it has no channel";
+        if (!route.source.empty() && route.source != event.source.value)
+            return "source is " + quoted(event.source.value) + ", route wants " + quoted(route.source);
+        if (!route.channel.empty() && route.channel != event.channel)
+            return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);
+        if (event_name && !*event_name) return "the route's event_name is no valid pattern";
+        if (event_name && !event_name->value().matches(event.event_name))
+            return "eventName is " + quoted(event.event_name) + ", route wants all of it to match " +
+                   quoted(route.event_name);
+        for (const auto& condition : route.when)
+            if (auto reason = fault(condition, payload)) return reason;
+        return std::nullopt;
+    }
+};
+
+Router::Router(const std::vector<RouteSettings>& routes) {
+    for (const auto& route : routes) routes_.push_back(std::make_unique<const Compiled>(route));
+}
+
+Router::~Router() = default;
+
+std::vector<Match> Router::match(const Event& event) const {
+    std::vector<Match> matches;
+    std::set<TargetId> taken;
+    Payload payload(event);
+    for (const auto& each : routes_) {
+        if (each->refusal(event, payload)) continue;
+        for (const auto& target : each->route.to)
+            if (taken.insert(target).second) matches.push_back({target, each->route.name, each->route.ordered});
+    }
+    return matches;
+}
+
+std::vector<RouteVerdict> Router::explain(const Event& event) const {
+    std::vector<RouteVerdict> verdicts;
+    std::set<TargetId> taken;
+    Payload payload(event);
+    for (const auto& each : routes_) {
+        const auto refusal = each->refusal(event, payload);
+        for (const auto& target : each->route.to) {
+            const bool matched = !refusal && taken.insert(target).second;
+            const auto otherwise = refusal.value_or("the event already goes to this target");
+            verdicts.push_back({each->route.name, target, matched, matched ? "the event fits the route" : otherwise});
+        }
+    }
+    return verdicts;
+}
+
+}  // namespace orbridge
