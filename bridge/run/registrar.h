@@ -58,15 +58,15 @@ enum class RegistrarState {
 
 /// What a pass found and did at one source.
 struct RegistrarReport {
-    SourceId source;
+    SourceId source{};
     RegistrarState state = RegistrarState::Ok;
-    std::string message;  ///< why it is not Ok, else empty
-    std::vector<Registration> registrations;
-    std::vector<std::string> cannot_arrive;  ///< plain sentences
-    std::vector<std::string> notices;        ///< worth knowing, nothing is wrong
-    std::optional<Trouble> trouble;          ///< what ended the pass early
-    std::optional<TimePoint> checked_at;     ///< end of the pass; nothing: none was made yet
-    std::optional<TimePoint> next_try;       ///< nothing: not by itself
+    std::string message{};  ///< why it is not Ok, else empty
+    std::vector<Registration> registrations{};
+    std::vector<std::string> cannot_arrive{};  ///< plain sentences
+    std::vector<std::string> notices{};        ///< worth knowing, nothing is wrong
+    std::optional<Trouble> trouble{};          ///< what ended the pass early
+    std::optional<TimePoint> checked_at{};     ///< end of the pass; nothing: none was made yet
+    std::optional<TimePoint> next_try{};       ///< nothing: not by itself
 };
 
 const char* to_text(RegistrationState state);
