@@ -111,9 +111,13 @@ RegistrarReport SourceRegistrar::reconcile(const Pass& pass) {
     bool taken = false;
     if (automatic() && is_openregister()) taken = try_listeners(report, pass);
     for (const auto kind : kKinds) {
-        if (report.trouble && concerns_all(*report.trouble)) break;
+        const bool is_wanted = wanted(kind, taken);
+        if (report.trouble && concerns_all(*report.trouble)) {
+            if (is_wanted) report.as_configured[kind] = false;
+            continue;
+        }
         const bool done = kind == Intake::Listeners && automatic() && is_openregister();
-        if (!done) reconcile_kind(report, kind, wanted(kind, taken), pass);
+        if (!done) reconcile_kind(report, kind, is_wanted, pass);
     }
     if (!report.trouble && wanted(Intake::Webhooks, taken)) say_what_webhooks_lack(report);
     finish(report);
@@ -123,7 +127,9 @@ RegistrarReport SourceRegistrar::reconcile(const Pass& pass) {
 void SourceRegistrar::reconcile_kind(RegistrarReport& report, Intake kind, bool is_wanted, const Pass& pass) {
     if (is_wanted) {
         remembered_.set(active(kind), "yes");
-        merge(report, part(kind)->reconcile(pass));
+        auto found = part(kind)->reconcile(pass);
+        report.as_configured[kind] = found.state == RegistrarState::Ok;
+        merge(report, std::move(found));
         return;
     }
     // A way that was used before and is given up is taken back; one never used is not even asked about.
@@ -151,6 +157,12 @@ bool SourceRegistrar::try_listeners(RegistrarReport& report, const Pass& pass) {
                                   [](const auto& one) { return !one.remote_id.empty(); });
     if (some) remembered_.set(active(Intake::Listeners), "yes");
     if (taken || ends) {
+        if (taken) {
+            report.as_configured[Intake::Listeners] = true;
+            attempt.notices.emplace_back(
+                "webhook_listeners cannot carry events over 4000 bytes and fails the user's save instead: `register: "
+                "[webhooks]` avoids that.");
+        }
         if (taken) remembered_.erase(kListenersTried);
         merge(report, std::move(attempt));
         return taken;
@@ -159,7 +171,7 @@ bool SourceRegistrar::try_listeners(RegistrarReport& report, const Pass& pass) {
     const auto why = attempt.trouble ? " (" + attempt.trouble->message + ")" : std::string();
     report.registrations = std::move(attempt.registrations);
     report.registrations.push_back({Intake::Listeners, kTheirEvents, "", RegistrationState::Refused,
-                                    "Nextcloud's webhook_listeners does not take them" + why +
+                                    "Nextcloud's webhook_listeners refuses OpenRegister's classes" + why +
                                         "; OpenRegister's own webhooks are used instead. Asked again once a day.",
                                     !tried.has_value()});
     remembered_.set_time(kListenersTried, pass.now);
@@ -260,7 +272,8 @@ std::unique_ptr<Registrar> make_source_registrar(const SourceSettings& settings,
     const openregister::ApiClient api(access, exchange);
     SourceRegistrar::Parts parts;
     parts.listeners = std::make_unique<nextcloud::ListenersRegistrar>(
-        nextcloud::ListenersSettings{settings.id, public_url, secret, classes, openregister || chosen(settings)},
+        nextcloud::ListenersSettings{settings.id, public_url, secret, classes, openregister || chosen(settings),
+                                     openregister},
         nextcloud::OcsClient(access, exchange), store);
     if (openregister) {
         parts.webhooks = std::make_unique<openregister::WebhooksRegistrar>(

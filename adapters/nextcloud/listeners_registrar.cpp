@@ -51,11 +51,14 @@ RegistrarReport ListenersRegistrar::reconcile(const Pass& pass) {
     if (stop_at(report, rows.trouble)) return report;
     RowsByClass by_class;
     for (const auto& row : rows.value) by_class[without_backslash(row.event)].push_back(row);
+    bool given_up = false;
     for (const auto& event_class : settings_.classes) {
         if (!keep_right(report, event_class, by_class[event_class], pass)) break;
         by_class.erase(event_class);
+        given_up = settings_.all_or_none && report.registrations.back().state == RegistrationState::Refused;
+        if (given_up) break;
     }
-    if (!report.trouble) {
+    if (!report.trouble && !given_up) {
         for (const auto& [event_class, surplus] : by_class)
             for (const auto& row : surplus)
                 if (!report.trouble) remove(report, row, "not wanted any more");

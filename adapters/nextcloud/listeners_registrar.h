@@ -17,6 +17,8 @@ struct ListenersSettings {
     std::vector<std::string> classes;  ///< what to register for
     /// Whether somebody asked for these classes by name: then each that is refused is a fault.
     bool classes_chosen = false;
+    /// The classes are all taken or none: after the first refusal the others are not asked for.
+    bool all_or_none = false;
 };
 
 /// Registers the source's ingest address with webhook_listeners, one row per event class. Rows are ours if

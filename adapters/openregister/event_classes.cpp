@@ -12,7 +12,12 @@ std::vector<std::string> in_namespace(std::initializer_list<const char*> names) 
 }  // namespace
 
 const std::vector<std::string>& default_classes() {
-    static const auto kClasses = in_namespace({"ObjectCreated", "ObjectUpdated", "ObjectDeleted", "ObjectReverted"});
+    static const auto kClasses =
+        in_namespace({"ObjectCreated",        "ObjectUpdated",        "ObjectDeleted",       "ObjectReverted",
+                      "RegisterCreated",      "RegisterUpdated",      "RegisterDeleted",     "SchemaCreated",
+                      "SchemaUpdated",        "SchemaDeleted",        "ApplicationCreated",  "ApplicationUpdated",
+                      "ApplicationDeleted",   "OrganisationCreated",  "OrganisationUpdated", "OrganisationDeleted",
+                      "ConfigurationCreated", "ConfigurationDeleted", "ViewCreated",         "ViewDeleted"});
     return kClasses;
 }
 

@@ -159,13 +159,16 @@ bool HooksRegistrar::repair_engine(RegistrarReport& report, const Json& engine) 
         report.registrations.push_back(engine_entry(id, RegistrationState::Present, ""));
         return true;
     }
-    const auto updated = client_.put(path_of(kEngines, id), engine_fields());
-    if (!updated) {
-        end_with(report, *updated.trouble);
+    // What authConfig holds is never shown, and an update may keep none of it: only a new row is certain.
+    const auto removed = client_.remove(path_of(kEngines, id));
+    if (!removed && removed.trouble->kind != Trouble::Kind::NotFound) {
+        end_with(report, *removed.trouble);
         return false;
     }
-    remembered_.set(kToken, fingerprint(settings_.hook_token, base_url_));
-    report.registrations.push_back(engine_entry(id, RegistrationState::Repaired, "token, authType or enabled"));
+    if (!create_engine(report)) return false;
+    auto& entry = report.registrations.back();
+    entry.state = RegistrationState::Repaired;
+    entry.detail = "made anew: token, authType or enabled differed";
     return true;
 }
 

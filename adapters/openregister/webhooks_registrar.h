@@ -9,8 +9,9 @@
 
 namespace orbridge::openregister {
 
-/// What `classes: [default]`, or no classes, means for OpenRegister: objects created, updated, deleted,
-/// reverted. Locks and unlocks are left out: every save ends with an unlock, inside the user's request.
+/// What `classes: [default]`, or no classes, means for OpenRegister: all_classes() without locks and unlocks
+/// (every save ends with an unlock, inside the user's request), sources (their database URLs may hold
+/// passwords), agents and conversations (people's chats).
 const std::vector<std::string>& default_classes();
 /// What `classes: [all]` means: every event of OpenRegister that tells what has happened and has a payload.
 const std::vector<std::string>& all_classes();

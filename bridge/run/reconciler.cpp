@@ -181,6 +181,7 @@ void Reconciler::refresh_names(Entry& entry, TimePoint now) {
     end_with(report, *answer.trouble);
     report.next_try = std::nullopt;
     for (auto& one : report.registrations) one.news = false;
+    for (auto& [kind, as_configured] : report.as_configured) as_configured = false;
     stop(entry);
     publish(std::move(report));
 }

@@ -62,6 +62,7 @@ struct RegistrarReport {
     RegistrarState state = RegistrarState::Ok;
     std::string message{};  ///< why it is not Ok, else empty
     std::vector<Registration> registrations{};
+    std::map<Intake, bool> as_configured{};    ///< per way in that is wanted
     std::vector<std::string> cannot_arrive{};  ///< plain sentences
     std::vector<std::string> notices{};        ///< worth knowing, nothing is wrong
     std::optional<Trouble> trouble{};          ///< what ended the pass early

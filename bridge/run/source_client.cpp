@@ -104,7 +104,7 @@ std::optional<Trouble> trouble_of(const HttpRequest& request, const HttpResponse
     const auto kind = kind_of(status);
     auto message = asked(request) + ": " + http_text(status, said) + ".";
     if (kind == Trouble::Kind::Credentials) {
-        message = "Nextcloud refuses the credentials (" + http_text(status, said) +
+        message = "Wrong credentials: Nextcloud refuses them (" + http_text(status, said) +
                   "). Nothing more is tried, because failed logins lock out this address: correct them, then reload "
                   "the configuration or run `orbridge register`.";
     }
