@@ -14,17 +14,21 @@ public:
         Exchange exchange;
         milliseconds duration{0};
     };
-    /// Called once for each send(), from within poll() or stop(). Must not block.
+    /// Called once for each send(), from within poll() or stop(), or from send() itself after stop(). Must not
+    /// block; may send().
     using Done = std::function<void(Finished)>;
+
+    static constexpr milliseconds kNoEnd = milliseconds::max();
 
     virtual ~Transport() = default;
     /// Safe from any thread. The exchange starts with the driver's next poll().
     virtual void send(HttpRequest request, Done done) = 0;
-    /// Runs what is ready, waiting for it at most `wait_max`. Driver's thread only.
+    /// Runs what is ready, waiting for it at most `wait_max` (kNoEnd: until something happens or wake()).
+    /// Driver's thread only.
     virtual void poll(milliseconds wait_max) = 0;
     /// Ends a poll() that waits. Safe from any thread and from signal-free code only.
     virtual void wake() = 0;
-    /// Ends all exchanges as TransportFailure (unclear). Driver's thread only.
+    /// Ends all exchanges as TransportFailure, each saying how far it got. Driver's thread only.
     virtual void stop() = 0;
 };
 

@@ -1,0 +1,186 @@
+#include "bridge/deliver/curl_easy.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "bridge/core/text.h"
+
+namespace orbridge {
+namespace {
+
+constexpr std::string_view kControls{"\r\n\0", 3};
+
+/// What never changes from exchange to exchange.
+void set_for_good(CURL* handle, const CurlSettings& settings) {
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(handle, CURLOPT_PROXY, "");  // also keeps http_proxy and friends out
+    curl_easy_setopt(handle, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+    curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, nullptr);
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, settings.user_agent.c_str());
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (!settings.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+}
+
+bool is_interim(int status) { return status >= 100 && status < 200; }
+
+}  // namespace
+
+CurlEasy::CurlEasy(const CurlSettings& settings) : settings_(settings), handle_(curl_easy_init()) {
+    if (handle_ == nullptr) std::abort();  // out of memory
+    set_for_good(handle_, settings);
+    curl_easy_setopt(handle_, CURLOPT_PRIVATE, this);
+    curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, trouble_);
+    curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlEasy::on_body);
+    curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &CurlEasy::on_header);
+    curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
+}
+
+CurlEasy::~CurlEasy() {
+    curl_easy_cleanup(handle_);
+    curl_slist_free_all(headers_);
+}
+
+std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Done done) {
+    request_ = std::move(request);
+    done_ = std::move(done);
+    started_ = std::chrono::steady_clock::now();
+    if (request_.url.find_first_of(kControls) != std::string::npos) return "the URL has a line break in it";
+    if (auto wrong = set_headers()) return wrong;
+    set_method();
+    curl_easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
+    curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, std::max(1L, long{request_.connect_timeout.count()}));
+    curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, std::max(1L, long{request_.timeout.count()}));
+    return std::nullopt;
+}
+
+void CurlEasy::set_method() {
+    curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, nullptr);
+    curl_easy_setopt(handle_, CURLOPT_HTTPGET, 1L);  // also undoes POST and NOBODY of the last exchange
+    const auto& method = request_.method;
+    if (method == "HEAD") {
+        curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (method == "POST" || !request_.body.empty()) {
+        curl_easy_setopt(handle_, CURLOPT_POST, 1L);
+        curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+        curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, request_.body.data());
+    }
+    if (method != "POST" && method != "GET") curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, method.c_str());
+    if (method == "GET" && !request_.body.empty()) curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, "GET");
+}
+
+std::optional<std::string> CurlEasy::set_headers() {
+    if (request_.method.empty() || request_.method.find_first_of(" \r\n") != std::string::npos)
+        return "the method is not a word";
+    for (const auto& [name, value] : request_.headers) {
+        const bool broken = name.find_first_of(kControls) != std::string::npos || name.find(':') != std::string::npos ||
+                            value.find_first_of(kControls) != std::string::npos;
+        if (name.empty() || broken) return "a header has no name, or a line break in it";
+        // "name:" would tell libcurl to leave the header out; "name;" sends it empty.
+        if (!add_header(value.empty() ? name + ';' : name + ": " + value)) return "out of memory";
+    }
+    if (!add_header("Expect:")) return "out of memory";  // libcurl would wait a second for 100 Continue
+    if (find_header(request_.headers, "content-type") == nullptr && !add_header("Content-Type:"))
+        return "out of memory";
+    curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_);
+    return std::nullopt;
+}
+
+bool CurlEasy::add_header(const std::string& line) {
+    auto* longer = curl_slist_append(headers_, line.c_str());
+    if (longer == nullptr) return false;
+    headers_ = longer;
+    return true;
+}
+
+std::size_t CurlEasy::on_body(char* data, std::size_t size, std::size_t count, void* self) {
+    return static_cast<CurlEasy*>(self)->take_body({data, size * count}) ? size * count : 0;
+}
+
+std::size_t CurlEasy::on_header(char* data, std::size_t size, std::size_t count, void* self) {
+    return static_cast<CurlEasy*>(self)->take_header({data, size * count}) ? size * count : 0;
+}
+
+/// False ends the exchange: whoever sends more than is wanted is not listened to any longer.
+bool CurlEasy::take_body(std::string_view part) {
+    const auto room = request_.answer_bytes_max - response_.body.size();
+    response_.body_cut = part.size() > room;
+    response_.body += part.substr(0, room);
+    return !response_.body_cut;
+}
+
+bool CurlEasy::take_header(std::string_view line) {
+    header_bytes_ += line.size();
+    header_over_ = header_bytes_ > settings_.header_bytes_max;
+    if (header_over_) return false;
+    if (line.starts_with("HTTP/")) {  // the status line of an interim answer or of the answer
+        response_.headers.clear();
+    } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
+        response_.headers.push_back(
+            {std::string(trim(line.substr(0, colon))), std::string(trim(line.substr(colon + 1)))});
+    }
+    return true;
+}
+
+Exchange CurlEasy::result(CURLcode code) {
+    long status = 0;
+    curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+    const bool whole = code == CURLE_OK || (code == CURLE_WRITE_ERROR && response_.body_cut);
+    if (!whole || status == 0 || is_interim(static_cast<int>(status))) return failure(code);
+    response_.status = static_cast<int>(status);
+    return std::move(response_);
+}
+
+/// libcurl counts what it has written of the request, over all connections it tried.
+TransportFailure::Reached CurlEasy::reached() const {
+    long sent = 0;
+    curl_easy_getinfo(handle_, CURLINFO_REQUEST_SIZE, &sent);
+    return sent == 0 ? TransportFailure::Reached::NothingSent : TransportFailure::Reached::Unclear;
+}
+
+TransportFailure CurlEasy::failure(CURLcode code) const {
+    TransportFailure failure{.reached = reached(), .timed_out = code == CURLE_OPERATION_TIMEDOUT, .reason = {}};
+    if (header_over_) {
+        failure.reason = "the answer's header is larger than " + std::to_string(settings_.header_bytes_max) + " bytes";
+    } else if (code == CURLE_OK) {
+        failure.reason = "no HTTP answer";
+    } else {
+        failure.reason = trouble_[0] != '\0' ? std::string(trouble_) : curl_easy_strerror(code);
+    }
+    return failure;
+}
+
+TransportFailure CurlEasy::abandoned(const std::string& why) const {
+    return {.reached = reached(), .timed_out = false, .reason = why};
+}
+
+milliseconds CurlEasy::age() const {
+    return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - started_);
+}
+
+Transport::Done CurlEasy::take_done() {
+    auto done = std::move(done_);
+    clear();
+    return done;
+}
+
+void CurlEasy::clear() {
+    curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, nullptr);
+    curl_slist_free_all(std::exchange(headers_, nullptr));
+    request_ = {};
+    response_ = {};
+    done_ = nullptr;
+    header_bytes_ = 0;
+    header_over_ = false;
+    trouble_[0] = '\0';
+}
+
+}  // namespace orbridge

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bridge/deliver/curl_transport.h"
+
+namespace orbridge {
+
+/// One exchange in libcurl's hands: the handle, and what its callbacks have collected. Used again and again.
+/// Does not move, as libcurl holds its address. Part of CurlTransport.
+class CurlEasy {
+public:
+    explicit CurlEasy(const CurlSettings& settings);
+    CurlEasy(const CurlEasy&) = delete;
+    CurlEasy& operator=(const CurlEasy&) = delete;
+    ~CurlEasy();
+
+    /// What is wrong with the request, or nothing if the handle is ready for the multi.
+    std::optional<std::string> prepare(HttpRequest request, Transport::Done done);
+    /// After libcurl has ended the exchange.
+    Exchange result(CURLcode code);
+    /// The exchange is ended from our side.
+    TransportFailure abandoned(const std::string& why) const;
+    /// Forgets the request and the answer and hands back whom to tell.
+    Transport::Done take_done();
+
+    CURL* handle() const { return handle_; }
+    milliseconds age() const;
+
+private:
+    static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+    static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+    bool take_body(std::string_view part);
+    bool take_header(std::string_view line);
+    void set_method();
+    std::optional<std::string> set_headers();
+    bool add_header(const std::string& line);
+    void clear();
+    TransportFailure::Reached reached() const;
+    TransportFailure failure(CURLcode code) const;
+
+    const CurlSettings& settings_;
+    CURL* handle_;
+    curl_slist* headers_ = nullptr;
+    HttpRequest request_;
+    Transport::Done done_;
+    HttpResponse response_;
+    std::size_t header_bytes_ = 0;
+    bool header_over_ = false;
+    std::chrono::steady_clock::time_point started_{};
+    char trouble_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace orbridge

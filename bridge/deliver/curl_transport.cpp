@@ -1,0 +1,303 @@
+#include "bridge/deliver/curl_transport.h"
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "bridge/core/guarded.h"
+#include "bridge/deliver/curl_easy.h"
+
+namespace orbridge {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr int kEventsMax = 64;
+constexpr std::size_t kSpareMax = 256;  // handles kept for reuse
+
+/// An epoll instance and an eventfd in it that ends a wait from any thread.
+class Poller {
+public:
+    Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        if (epoll_ < 0 || bell_ < 0) std::abort();  // out of descriptors before anything has begun
+        watch(bell_, EPOLLIN);
+    }
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+    ~Poller() {
+        ::close(bell_);
+        ::close(epoll_);
+    }
+
+    void watch(int fd, std::uint32_t what) {
+        epoll_event event{};
+        event.events = what;
+        event.data.fd = fd;
+        if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    }
+    void forget(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+
+    void ring() {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(bell_, &one, sizeof one);  // full: it rings already
+    }
+    bool answer(int fd) {
+        if (fd != bell_) return false;
+        std::uint64_t count = 0;
+        [[maybe_unused]] const auto read = ::read(bell_, &count, sizeof count);
+        return true;
+    }
+
+    int wait(std::array<epoll_event, kEventsMax>& events, int timeout_ms) {
+        return epoll_wait(epoll_, events.data(), kEventsMax, timeout_ms);
+    }
+
+private:
+    int epoll_;
+    int bell_;
+};
+
+std::uint32_t epoll_events(int what) {
+    std::uint32_t events = 0;
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) events |= EPOLLIN;
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) events |= EPOLLOUT;
+    return events;
+}
+
+int curl_events(std::uint32_t events) {
+    int what = 0;
+    if ((events & (EPOLLIN | EPOLLHUP)) != 0) what |= CURL_CSELECT_IN;
+    if ((events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT;
+    if ((events & EPOLLERR) != 0) what |= CURL_CSELECT_ERR;
+    return what;
+}
+
+/// libcurl counts its users, so each transport holds a share of it.
+struct CurlLibrary {
+    CurlLibrary() { curl_global_init(CURL_GLOBAL_DEFAULT); }
+    CurlLibrary(const CurlLibrary&) = delete;
+    CurlLibrary& operator=(const CurlLibrary&) = delete;
+    ~CurlLibrary() { curl_global_cleanup(); }
+};
+
+}  // namespace
+
+class CurlTransport::Loop {
+public:
+    explicit Loop(CurlSettings settings) : settings_(std::move(settings)), multi_(curl_multi_init()) {
+        if (multi_ == nullptr) std::abort();  // out of memory
+        curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Loop::on_socket);
+        curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+        curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Loop::on_timer);
+        curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+        curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, long{settings_.idle_connections_max});
+    }
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+    ~Loop() {
+        stop();
+        spare_.clear();
+        // Closing the idle connections calls on_socket, which still needs the poller.
+        curl_multi_cleanup(multi_);
+    }
+
+    void send(HttpRequest request, Done done) {
+        const auto added = inbox_.with([&](Inbox& inbox) {
+            if (inbox.closed) return false;
+            inbox.waiting.push_back({std::move(request), std::move(done)});
+            return true;
+        });
+        if (!added) return done({TransportFailure{TransportFailure::Reached::NothingSent, false, "stopped"}, {}});
+        ring();
+    }
+
+    void poll(milliseconds wait_max) {
+        start_waiting();
+        std::array<epoll_event, kEventsMax> events{};
+        const int count = wait(events, finish_ended() ? milliseconds{0} : wait_max);
+        run_timer();
+        for (int i = 0; i < count; ++i) {
+            const auto& event = events.at(static_cast<std::size_t>(i));
+            if (!poller_.answer(event.data.fd)) run_socket(event.data.fd, curl_events(event.events));
+        }
+        start_waiting();
+        finish_ended();
+    }
+
+    void wake() {
+        woken_ = true;
+        ring();
+    }
+
+    void stop() {
+        auto unsent = inbox_.with([](Inbox& inbox) {
+            inbox.closed = true;
+            return std::exchange(inbox.waiting, {});
+        });
+        while (!active_.empty()) {
+            auto* easy = *active_.begin();
+            const auto failure = easy->abandoned("stopped");
+            finish(easy, failure);
+        }
+        for (auto& [request, done] : unsent)
+            done({TransportFailure{TransportFailure::Reached::NothingSent, false, "stopped"}, {}});
+    }
+
+    std::size_t wakeups() const { return wakeups_; }
+
+private:
+    struct Waiting {
+        HttpRequest request;
+        Done done;
+    };
+    struct Inbox {
+        std::vector<Waiting> waiting;
+        bool closed = false;
+    };
+
+    /// A wake-up costs two system calls, so it is left out where poll() looks at the inbox anyway.
+    void ring() {
+        if (asleep_.exchange(false)) poller_.ring();
+    }
+
+    void start_waiting() {
+        auto waiting = inbox_.with([](Inbox& inbox) { return std::exchange(inbox.waiting, {}); });
+        for (auto& [request, done] : waiting) start(std::move(request), std::move(done));
+    }
+
+    void start(HttpRequest request, Done done) {
+        auto easy = take_easy();
+        auto wrong = easy->prepare(std::move(request), std::move(done));
+        if (!wrong) {
+            const auto code = curl_multi_add_handle(multi_, easy->handle());
+            if (code == CURLM_OK) {
+                active_.insert(easy.release());
+                return;
+            }
+            wrong = curl_multi_strerror(code);
+        }
+        easy->take_done()({TransportFailure{TransportFailure::Reached::NothingSent, false, *wrong}, {}});
+        keep(std::move(easy));
+    }
+
+    int wait(std::array<epoll_event, kEventsMax>& events, milliseconds wait_max) {
+        asleep_ = true;
+        // Whoever sent or woke before asleep_ was set has rung no bell.
+        const bool waiting = inbox_.with([](const Inbox& inbox) { return !inbox.waiting.empty(); });
+        const bool at_once = woken_.exchange(false) || waiting;
+        const int count = poller_.wait(events, at_once ? 0 : timeout_ms(wait_max));
+        asleep_ = false;
+        ++wakeups_;
+        return count;
+    }
+
+    /// For epoll: rounded up, so that it does not wake up just before libcurl's timer; -1 is for ever.
+    int timeout_ms(milliseconds wait_max) const {
+        if (timer_) {
+            const auto left = std::chrono::ceil<milliseconds>(*timer_ - std::chrono::steady_clock::now());
+            wait_max = std::min(wait_max, std::max(left, milliseconds{0}));
+        }
+        constexpr milliseconds kLongest{24 * 3'600'000};
+        if (wait_max == kNoEnd) return -1;
+        return static_cast<int>(std::min(wait_max, kLongest).count());
+    }
+
+    void run_timer() {
+        if (!timer_ || *timer_ > std::chrono::steady_clock::now()) return;
+        timer_.reset();
+        run_socket(CURL_SOCKET_TIMEOUT, 0);
+    }
+
+    void run_socket(curl_socket_t fd, int what) {
+        int running = 0;
+        curl_multi_socket_action(multi_, fd, what, &running);
+    }
+
+    /// Tells whoever waits for exchanges that have ended. True if there was one.
+    bool finish_ended() {
+        bool any = false;
+        int left = 0;
+        while (const auto* message = curl_multi_info_read(multi_, &left)) {
+            if (message->msg != CURLMSG_DONE) continue;
+            CurlEasy* easy = nullptr;
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &easy);
+            const auto code = message->data.result;
+            finish(easy, easy->result(code));
+            any = true;
+        }
+        return any;
+    }
+
+    /// Gives the handle back before telling, as the one told may send again.
+    void finish(CurlEasy* ended, Exchange exchange) {
+        std::unique_ptr<CurlEasy> easy(ended);
+        active_.erase(ended);
+        curl_multi_remove_handle(multi_, easy->handle());
+        const auto duration = easy->age();
+        const auto done = easy->take_done();
+        keep(std::move(easy));
+        done({std::move(exchange), duration});
+    }
+
+    std::unique_ptr<CurlEasy> take_easy() {
+        if (spare_.empty()) return std::make_unique<CurlEasy>(settings_);
+        auto easy = std::move(spare_.back());
+        spare_.pop_back();
+        return easy;
+    }
+
+    void keep(std::unique_ptr<CurlEasy> easy) {
+        if (spare_.size() < kSpareMax) spare_.push_back(std::move(easy));
+    }
+
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+        auto& poller = static_cast<Loop*>(self)->poller_;
+        if (what == CURL_POLL_REMOVE) {
+            poller.forget(fd);
+        } else {
+            poller.watch(fd, epoll_events(what));
+        }
+        return 0;
+    }
+
+    static int on_timer(CURLM*, long timeout_ms, void* self) {
+        auto& timer = static_cast<Loop*>(self)->timer_;
+        timer.reset();
+        if (timeout_ms >= 0) timer = std::chrono::steady_clock::now() + milliseconds{timeout_ms};
+        return 0;
+    }
+
+    CurlLibrary library_;
+    const CurlSettings settings_;
+    Poller poller_;
+    CURLM* multi_;
+    std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
+    std::unordered_set<CurlEasy*> active_;
+    std::vector<std::unique_ptr<CurlEasy>> spare_;
+    std::size_t wakeups_ = 0;
+    std::atomic<bool> asleep_{false};
+    std::atomic<bool> woken_{false};
+    Guarded<Inbox> inbox_;
+};
+
+CurlTransport::CurlTransport(CurlSettings settings) : loop_(std::make_unique<Loop>(std::move(settings))) {}
+CurlTransport::~CurlTransport() = default;
+void CurlTransport::send(HttpRequest request, Done done) { loop_->send(std::move(request), std::move(done)); }
+void CurlTransport::poll(milliseconds wait_max) { loop_->poll(wait_max); }
+void CurlTransport::wake() { loop_->wake(); }
+void CurlTransport::stop() { loop_->stop(); }
+std::size_t CurlTransport::wakeups() const { return loop_->wakeups(); }
+
+}  // namespace orbridge
