@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::string_view kControls{"\r\n\0", 3};
 
-/// What never changes from exchange to exchange.
-void set_for_good(CURL* handle, const CurlSettings& settings) {
+void set_rules(CURL* handle, const CurlSettings& settings) {
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -32,7 +31,17 @@ bool is_interim(int status) { return status >= 100 && status < 200; }
 
 CurlEasy::CurlEasy(const CurlSettings& settings) : settings_(settings), handle_(curl_easy_init()) {
     if (handle_ == nullptr) std::abort();  // out of memory
-    set_for_good(handle_, settings);
+}
+
+CurlEasy::~CurlEasy() {
+    curl_easy_cleanup(handle_);
+    curl_slist_free_all(headers_);
+}
+
+/// A handle that is used again without a reset keeps count of the dead connections it met, and fails at the sixth.
+void CurlEasy::reset() {
+    curl_easy_reset(handle_);
+    set_rules(handle_, settings_);
     curl_easy_setopt(handle_, CURLOPT_PRIVATE, this);
     curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, trouble_);
     curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlEasy::on_body);
@@ -41,15 +50,11 @@ CurlEasy::CurlEasy(const CurlSettings& settings) : settings_(settings), handle_(
     curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
 }
 
-CurlEasy::~CurlEasy() {
-    curl_easy_cleanup(handle_);
-    curl_slist_free_all(headers_);
-}
-
 std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Done done) {
     request_ = std::move(request);
     done_ = std::move(done);
     started_ = std::chrono::steady_clock::now();
+    reset();
     if (request_.url.find_first_of(kControls) != std::string::npos) return "the URL has a line break in it";
     if (auto wrong = set_headers()) return wrong;
     set_method();
@@ -60,8 +65,6 @@ std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Don
 }
 
 void CurlEasy::set_method() {
-    curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, nullptr);
-    curl_easy_setopt(handle_, CURLOPT_HTTPGET, 1L);  // also undoes POST and NOBODY of the last exchange
     const auto& method = request_.method;
     if (method == "HEAD") {
         curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
@@ -122,6 +125,9 @@ bool CurlEasy::take_header(std::string_view line) {
     if (header_over_) return false;
     if (line.starts_with("HTTP/")) {  // the status line of an interim answer or of the answer
         response_.headers.clear();
+        head_whole_ = false;
+    } else if (trim(line).empty()) {
+        head_whole_ = true;
     } else if (const auto colon = line.find(':'); colon != std::string_view::npos) {
         response_.headers.push_back(
             {std::string(trim(line.substr(0, colon))), std::string(trim(line.substr(colon + 1)))});
@@ -133,7 +139,8 @@ Exchange CurlEasy::result(CURLcode code) {
     long status = 0;
     curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
     const bool whole = code == CURLE_OK || (code == CURLE_WRITE_ERROR && response_.body_cut);
-    if (!whole || status == 0 || is_interim(static_cast<int>(status))) return failure(code);
+    // libcurl takes a connection that ends within the header for the end of a good answer.
+    if (!whole || !head_whole_ || is_interim(static_cast<int>(status))) return failure(code);
     response_.status = static_cast<int>(status);
     return std::move(response_);
 }
@@ -150,7 +157,7 @@ TransportFailure CurlEasy::failure(CURLcode code) const {
     if (header_over_) {
         failure.reason = "the answer's header is larger than " + std::to_string(settings_.header_bytes_max) + " bytes";
     } else if (code == CURLE_OK) {
-        failure.reason = "no HTTP answer";
+        failure.reason = "the answer ended before its header did";
     } else {
         failure.reason = trouble_[0] != '\0' ? std::string(trouble_) : curl_easy_strerror(code);
     }
@@ -172,14 +179,14 @@ Transport::Done CurlEasy::take_done() {
 }
 
 void CurlEasy::clear() {
-    curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);
-    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, nullptr);
+    curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);  // of which libcurl keeps the address only
     curl_slist_free_all(std::exchange(headers_, nullptr));
     request_ = {};
     response_ = {};
     done_ = nullptr;
     header_bytes_ = 0;
     header_over_ = false;
+    head_whole_ = false;
     trouble_[0] = '\0';
 }
 

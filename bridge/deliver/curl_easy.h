@@ -38,6 +38,7 @@ private:
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
     bool take_body(std::string_view part);
     bool take_header(std::string_view line);
+    void reset();
     void set_method();
     std::optional<std::string> set_headers();
     bool add_header(const std::string& line);
@@ -53,6 +54,7 @@ private:
     HttpResponse response_;
     std::size_t header_bytes_ = 0;
     bool header_over_ = false;
+    bool head_whole_ = false;  ///< the empty line after the header has come
     std::chrono::steady_clock::time_point started_{};
     char trouble_[CURL_ERROR_SIZE] = {};
 };

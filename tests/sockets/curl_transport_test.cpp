@@ -1,0 +1,448 @@
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <future>
+#include <mutex>
+
+#include "bridge/deliver/curl_transport.h"
+#include "tests/support/raw_server.h"
+
+namespace {
+
+/// A resolver that takes as long as a test wants: libcurl's calls of getaddrinfo come here.
+struct SlowNames {
+    std::mutex mutex;
+    std::condition_variable change;
+    bool open = false;
+    int asked = 0;
+
+    void ask_and_wait() {
+        std::unique_lock lock(mutex);
+        ++asked;
+        change.notify_all();
+        change.wait(lock, [this] { return open; });
+    }
+    void wait_until_asked() {
+        std::unique_lock lock(mutex);
+        change.wait(lock, [this] { return asked > 0; });
+    }
+    void let_go() {
+        const std::lock_guard lock(mutex);
+        open = true;
+        change.notify_all();
+    }
+};
+
+/// Never destroyed: a lookup that was left behind may end after the tests.
+SlowNames& slow_names() {
+    static auto* names = new SlowNames;
+    return *names;
+}
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
+    if (node != nullptr && std::strcmp(node, "slow.test") == 0) {
+        slow_names().ask_and_wait();
+        return EAI_NONAME;
+    }
+    using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
+    static const auto next = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "getaddrinfo"));
+    return next(node, service, hints, found);
+}
+
+namespace orbridge {
+namespace {
+
+using namespace std::chrono_literals;
+using test::RawConnection;
+using test::RawServer;
+using Reached = TransportFailure::Reached;
+
+/// A transport and the thread that drives it.
+class Driven {
+public:
+    explicit Driven(CurlSettings settings = {}) : transport_(std::move(settings)) {}
+    ~Driven() {
+        thread_.request_stop();
+        transport_.wake();
+    }
+
+    Transport& operator*() { return transport_; }
+    Exchange ask(HttpRequest request) { return exchange(transport_, std::move(request)); }
+    HttpResponse answer(HttpRequest request) {
+        auto result = ask(std::move(request));
+        if (const auto* failure = std::get_if<TransportFailure>(&result)) BOOST_FAIL(failure->reason);
+        return std::get<HttpResponse>(result);
+    }
+    TransportFailure failure(HttpRequest request) {
+        auto result = ask(std::move(request));
+        if (const auto* response = std::get_if<HttpResponse>(&result))
+            BOOST_FAIL("answered " + std::to_string(response->status));
+        return std::get<TransportFailure>(result);
+    }
+
+private:
+    CurlTransport transport_;
+    std::jthread thread_{[this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) transport_.poll(Transport::kNoEnd);
+        transport_.stop();
+    }};
+};
+
+HttpRequest post_to(const std::string& url, std::string body = "{}") {
+    return {.method = "POST", .url = url, .headers = {{"Content-Type", "application/json"}}, .body = std::move(body)};
+}
+
+RawServer answering(const std::string& answer) {
+    return RawServer([answer](RawConnection& connection) {
+        while (!connection.read_request().empty() && connection.send(answer)) {
+        }
+    });
+}
+
+constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name:  value \r\n\r\nok";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(curl_transport)
+
+BOOST_AUTO_TEST_CASE(a_post_arrives_as_written_and_its_answer_comes_back) {
+    std::promise<std::string> seen;
+    RawServer server([&](RawConnection& connection) {
+        seen.set_value(connection.read_request());
+        connection.send(kOk);
+    });
+    Driven driven;
+    auto request = post_to(server.url("/a?b=c"), R"({"x":1})");
+    request.headers.push_back({"X-Empty", ""});
+    const auto response = driven.answer(request);
+    BOOST_TEST(response.status == 200);
+    BOOST_TEST(response.body == "ok");
+    BOOST_TEST(!response.body_cut);
+    BOOST_TEST(*find_header(response.headers, "x-name") == "value");
+    const auto text = seen.get_future().get();
+    BOOST_TEST(text.starts_with("POST /a?b=c HTTP/1.1\r\n"), text);
+    BOOST_TEST(text.ends_with("\r\n\r\n{\"x\":1}"), text);
+    BOOST_TEST(text.find("Content-Type: application/json\r\n") != std::string::npos, text);
+    BOOST_TEST(text.find("X-Empty:\r\n") != std::string::npos, text);
+    BOOST_TEST(text.find("User-Agent: orbridge/") != std::string::npos, text);
+    BOOST_TEST(text.find("Accept-Encoding") == std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_body_goes_out_whole_and_without_asking_first) {
+    std::promise<std::string> seen;
+    RawServer server([&](RawConnection& connection) {
+        seen.set_value(connection.read_request());
+        connection.send(kOk);
+    });
+    Driven driven;
+    BOOST_TEST(driven.answer(post_to(server.url(), std::string(3 << 20, 'x'))).status == 200);
+    const auto text = seen.get_future().get();
+    BOOST_TEST(text.size() > (3u << 20));
+    BOOST_TEST(text.find("Expect") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(each_method_goes_out_after_any_other_on_the_same_handle) {
+    RawServer server([](RawConnection& connection) {
+        for (;;) {
+            const auto request = connection.read_request();
+            if (request.empty()) return;
+            const auto line = request.substr(0, request.find(' '));
+            const bool body = request.ends_with("{}");
+            connection.send("HTTP/1.1 200 OK\r\nX-Method: " + line + (body ? "+" : "-") +
+                            "\r\nContent-Length: " + (line == "HEAD" ? "7\r\n\r\n" : "0\r\n\r\n"));
+        }
+    });
+    Driven driven;
+    const std::string methods[] = {"POST", "HEAD", "GET", "DELETE", "PUT", "GET", "HEAD", "POST", "PATCH"};
+    for (const auto& method : methods) {
+        auto request = post_to(server.url());
+        request.method = method;
+        const bool body = method == "POST" || method == "PUT" || method == "PATCH";
+        if (!body) request.body.clear();
+        BOOST_TEST(*find_header(driven.answer(request).headers, "x-method") == method + (body ? "+" : "-"));
+    }
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_sent_where_nobody_listens) {
+    Driven driven;
+    const auto failure = driven.failure(post_to("http://127.0.0.1:" + std::to_string(test::closed_port()) + "/"));
+    BOOST_CHECK(failure.reached == Reached::NothingSent);
+    BOOST_TEST(!failure.timed_out);
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_to_connect_is_told_as_such_also_by_a_handle_that_has_sent_before) {
+    auto server = std::make_unique<RawServer>([](RawConnection& connection) {
+        connection.read_request();
+        connection.send(kOk);
+    });
+    Driven driven;
+    const auto url = server->url();
+    BOOST_TEST(driven.answer(post_to(url)).status == 200);
+    server.reset();
+    BOOST_CHECK(driven.failure(post_to(url)).reached == Reached::NothingSent);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_does_not_speak_tls_has_seen_nothing) {
+    RawServer server([](RawConnection& connection) {
+        connection.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+        connection.wait_for_close();
+    });
+    Driven driven;
+    auto url = server.url();
+    url.replace(0, 4, "https");
+    BOOST_CHECK(driven.failure(post_to(url)).reached == Reached::NothingSent);
+}
+
+BOOST_AUTO_TEST_CASE(requests_that_cannot_be_written_are_refused) {
+    Driven driven;
+    auto request = post_to("http://127.0.0.1:1/");
+    request.headers.push_back({"X-A", "b\r\nX-C: d"});
+    BOOST_CHECK(driven.failure(request).reached == Reached::NothingSent);
+    BOOST_TEST(driven.failure(request).reason.find("X-C") == std::string::npos);
+    BOOST_CHECK(driven.failure(post_to("file:///etc/hostname")).reached == Reached::NothingSent);
+    BOOST_CHECK(driven.failure(post_to("http://127.0.0.1:1/\r\nX: y")).reached == Reached::NothingSent);
+    BOOST_CHECK(driven.failure(post_to("")).reached == Reached::NothingSent);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_hangs_costs_its_deadline_and_the_end_is_unclear) {
+    RawServer server([](RawConnection& connection) { connection.wait_for_close(); });
+    Driven driven;
+    auto request = post_to(server.url());
+    request.timeout = 150ms;
+    const auto failure = driven.failure(request);
+    BOOST_TEST(failure.timed_out);
+    BOOST_CHECK(failure.reached == Reached::Unclear);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_drips_is_cut_off_at_the_deadline) {
+    RawServer server([](RawConnection& connection) {
+        connection.read_request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        while (connection.send("x")) std::this_thread::sleep_for(10ms);
+    });
+    Driven driven;
+    auto request = post_to(server.url());
+    request.timeout = 200ms;
+    const auto failure = driven.failure(request);
+    BOOST_TEST(failure.timed_out);
+    BOOST_CHECK(failure.reached == Reached::Unclear);
+}
+
+BOOST_AUTO_TEST_CASE(answers_that_are_none_are_unclear_failures) {
+    const std::pair<const char*, const char*> rows[] = {
+        {"short body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"},
+        {"cut chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"},
+        {"garbage", "\x16\x03\x01 this is not HTTP at all\r\n\r\n"},
+        {"nothing", ""},
+        {"half a header", "HTTP/1.1 200 OK\r\nContent-Le"},
+        {"only interim", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"},
+    };
+    Driven driven;
+    for (const auto& [name, text] : rows) {
+        RawServer server([&](RawConnection& connection) {
+            connection.read_request();
+            connection.send(text);
+        });
+        const auto failure = driven.failure(post_to(server.url()));
+        BOOST_TEST(!failure.timed_out, name);
+        BOOST_TEST((failure.reached == Reached::Unclear), name);
+        BOOST_TEST(!failure.reason.empty(), name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_in_the_middle_of_an_answer_is_unclear) {
+    RawServer server([](RawConnection& connection) {
+        connection.read_request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        connection.reset();
+    });
+    Driven driven;
+    BOOST_CHECK(driven.failure(post_to(server.url())).reached == Reached::Unclear);
+}
+
+BOOST_AUTO_TEST_CASE(an_endless_body_is_kept_up_to_the_limit_and_then_hung_up_on) {
+    std::promise<void> hung_up;
+    RawServer server([&](RawConnection& connection) {
+        connection.read_request();
+        connection.send("HTTP/1.1 200 OK\r\n\r\n");
+        while (connection.send(std::string(8192, 'y'))) {
+        }
+        hung_up.set_value();
+    });
+    Driven driven;
+    auto request = post_to(server.url());
+    request.answer_bytes_max = 1000;
+    const auto response = driven.answer(request);
+    BOOST_TEST(response.status == 200);
+    BOOST_TEST(response.body.size() == 1000u);
+    BOOST_TEST(response.body_cut);
+    hung_up.get_future().get();
+}
+
+BOOST_AUTO_TEST_CASE(a_body_of_exactly_the_limit_is_not_cut) {
+    auto server = answering("HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\nfour");
+    Driven driven;
+    auto request = post_to(server.url());
+    request.answer_bytes_max = 4;
+    const auto response = driven.answer(request);
+    BOOST_TEST(response.status == 500);
+    BOOST_TEST(response.body == "four");
+    BOOST_TEST(!response.body_cut);
+}
+
+BOOST_AUTO_TEST_CASE(endless_headers_end_the_exchange) {
+    for (const char* line : {"X-Filler: ................................\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n"}) {
+        RawServer server([&](RawConnection& connection) {
+            connection.read_request();
+            connection.send("HTTP/1.1 103 OK\r\n");
+            while (connection.send(line)) {
+            }
+        });
+        Driven driven;
+        const auto failure = driven.failure(post_to(server.url()));
+        BOOST_TEST(!failure.timed_out);
+        BOOST_CHECK(failure.reached == Reached::Unclear);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_interim_answer_is_not_the_answer) {
+    auto server = answering(std::string("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n") + kOk);
+    Driven driven;
+    for (int i = 0; i < 2; ++i) {
+        const auto response = driven.answer(post_to(server.url()));
+        BOOST_TEST(response.status == 200);
+        BOOST_TEST(find_header(response.headers, "link") == nullptr);
+    }
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_compressed_answer_is_left_as_it_is) {
+    auto server = answering("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x01");
+    Driven driven;
+    BOOST_TEST(driven.answer(post_to(server.url())).body == "\x1f\x8b\x08\x01");
+}
+
+BOOST_AUTO_TEST_CASE(redirects_are_answers_and_are_not_followed) {
+    auto server = answering("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
+    Driven driven;
+    BOOST_TEST(driven.answer(post_to(server.url())).status == 302);
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_answers_before_it_has_read_the_body_is_heard) {
+    RawServer server([](RawConnection& connection) {
+        connection.send("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+        connection.wait_for_close();
+    });
+    Driven driven;
+    BOOST_TEST(driven.answer(post_to(server.url(), std::string(8 << 20, 'x'))).status == 413);
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_connection_that_the_server_has_closed_fails_nothing) {
+    RawServer server([](RawConnection& connection) {
+        connection.read_request();
+        connection.send(kOk);  // and closes, although it had promised to keep the connection
+    });
+    Driven driven;
+    for (int i = 0; i < 20; ++i) BOOST_TEST(driven.answer(post_to(server.url())).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(connections_are_used_again) {
+    auto server = answering(kOk);
+    Driven driven;
+    for (int i = 0; i < 20; ++i) BOOST_TEST(driven.answer(post_to(server.url())).status == 200);
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_in_the_environment_is_ignored) {
+    ::setenv("http_proxy", "http://127.0.0.1:1/", 1);
+    auto server = answering(kOk);
+    Driven driven;
+    BOOST_TEST(driven.answer(post_to(server.url())).status == 200);
+    ::unsetenv("http_proxy");
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_lookup_delays_nobody_else_and_ends_at_its_own_deadline) {
+    auto server = answering(kOk);
+    Driven driven;
+    std::promise<Exchange> slow;
+    auto request = post_to("http://slow.test/");
+    request.timeout = 500ms;
+    (*driven).send(request, [&](Transport::Finished finished) { slow.set_value(std::move(finished.exchange)); });
+    slow_names().wait_until_asked();
+    for (int i = 0; i < 20; ++i) BOOST_TEST(driven.answer(post_to(server.url())).status == 200);
+    const auto ended = slow.get_future().get();
+    BOOST_TEST(driven.answer(post_to(server.url())).status == 200);
+    slow_names().let_go();
+    BOOST_CHECK(std::get<TransportFailure>(ended).reached == Reached::NothingSent);
+    BOOST_TEST(std::get<TransportFailure>(ended).timed_out);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_ends_what_is_under_way_and_says_how_far_it_got) {
+    std::promise<void> read;
+    RawServer server([&](RawConnection& connection) {
+        connection.read_request();
+        read.set_value();
+        connection.wait_for_close();
+    });
+    CurlTransport transport;
+    std::optional<Exchange> under_way;
+    std::optional<Exchange> waiting;
+    transport.send(post_to(server.url()), [&](Transport::Finished f) { under_way = std::move(f.exchange); });
+    auto is_read = read.get_future();
+    while (is_read.wait_for(0ms) != std::future_status::ready) transport.poll(1ms);
+    transport.send(post_to(server.url()), [&](Transport::Finished f) { waiting = std::move(f.exchange); });
+    transport.stop();
+    BOOST_CHECK(std::get<TransportFailure>(*under_way).reached == Reached::Unclear);
+    BOOST_CHECK(std::get<TransportFailure>(*waiting).reached == Reached::NothingSent);
+    std::optional<Exchange> late;
+    transport.send(post_to(server.url()), [&](Transport::Finished f) { late = std::move(f.exchange); });
+    BOOST_CHECK(std::get<TransportFailure>(*late).reached == Reached::NothingSent);
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_without_work_sleeps) {
+    auto server = answering(kOk);
+    CurlTransport transport;
+    bool ended = false;
+    transport.send(post_to(server.url()), [&](const Transport::Finished&) { ended = true; });
+    while (!ended) transport.poll(Transport::kNoEnd);
+    const auto before = transport.wakeups();
+    std::jthread waker([&] {
+        std::this_thread::sleep_for(300ms);  // the span that is watched, not a wait for something to be done
+        transport.wake();
+    });
+    const auto started = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - started < 250ms) transport.poll(Transport::kNoEnd);
+    BOOST_TEST(transport.wakeups() - before <= 2u);
+}
+
+BOOST_AUTO_TEST_CASE(waking_before_the_wait_ends_it_at_once) {
+    CurlTransport transport;
+    transport.wake();
+    transport.poll(Transport::kNoEnd);
+    BOOST_TEST(transport.wakeups() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(many_exchanges_run_at_once) {
+    auto server = answering(kOk);
+    Driven driven;
+    std::atomic<int> left = 200;
+    std::promise<void> all;
+    for (int i = 0; i < 200; ++i)
+        (*driven).send(post_to(server.url()), [&](Transport::Finished finished) {
+            BOOST_TEST(std::get<HttpResponse>(finished.exchange).status == 200);
+            if (--left == 0) all.set_value();
+        });
+    all.get_future().get();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace orbridge
