@@ -90,6 +90,7 @@ Router::Router(const std::vector<RouteSettings>& routes) {
 }
 
 Router::~Router() = default;
+Router::Router(Router&&) noexcept = default;
 
 std::vector<Match> Router::match(const Event& event) const {
     std::vector<Match> matches;

@@ -31,6 +31,7 @@ class Router {
 public:
     explicit Router(const std::vector<RouteSettings>& routes);
     ~Router();
+    Router(Router&&) noexcept;
 
     std::vector<Match> match(const Event& event) const;
     std::vector<RouteVerdict> explain(const Event& event) const;

@@ -38,6 +38,7 @@ Facts facts_of(const SourceSettings& source) {
             {"token", hidden(source.bearer)},
             {"secret", hidden(source.secrets)},
             {"hook_token", hidden(source.hook_token)},
+            {"verify", shown(source.unverified ? "none" : "auto")},
             {"paths", shown(source.paths)},
             {"register", shown(source.intakes_wanted)},
             {"classes", shown(source.classes)},

@@ -43,6 +43,7 @@ struct SourceSettings {
     Secret password;
     Secret bearer;                            ///< `token`: instead of user and password
     std::vector<Secret> secrets;              ///< `secret`: of push intakes; the first is registered, all are accepted
+    bool unverified = false;                  ///< `verify: none`: whoever reaches us is believed
     Secret hook_token;                        ///< bearer token OpenRegister uses towards /engine
     std::vector<std::string> paths;           ///< further paths that mean /ingest/<id>
     std::vector<std::string> intakes_wanted;  ///< `register`: auto | off | listeners, webhooks, hooks

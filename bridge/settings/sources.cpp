@@ -61,6 +61,7 @@ void check_fit(const ConfigNode& node, const SourceSettings& source) {
 
 void check_secret(const ConfigNode& node) {
     if (node["secret"].present() || node["secret_file"].present()) return;
+    if (node.text("verify", "") == "none") return;
     node["secret"].complain(
         "missing, whoever sends events must prove who they are: make one with `openssl rand -hex 32` and give "
         "`secret_file: <file>` or `secret: ${NAME}`");
@@ -69,6 +70,8 @@ void check_secret(const ConfigNode& node) {
 /// What registering at the source takes.
 void check_register(const ConfigNode& root, const ConfigNode& node, const SourceSettings& source) {
     if (contains(source.intakes_wanted, "off") || source.intakes_wanted.empty()) return;
+    if (source.unverified)
+        node["verify"].complain("`none` does not go with registering, expected a `secret`, or `register: off`");
     if (!node["url"].present())
         node["url"].complain("missing, expected the address of the Nextcloud to register at, or `register: off`");
     if (!root["public_url"].present())
@@ -96,6 +99,7 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     read_credentials(node, source);
     source.secrets = node.secrets("secret", false);
     source.hook_token = node.secret("hook_token", false);
+    source.unverified = node.word("verify", {"auto", "none"}, "auto") == "none";
     source.paths = node.texts("paths", {});
     source.intakes_wanted = read_register(node, source.type);
     source.classes = node.texts("classes", {});

@@ -29,4 +29,7 @@ struct Credentials {
 Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_type, Intake intake,
                                                      const Credentials& credentials);
 
+/// `verify: none`, which must be written: believes everyone.
+std::shared_ptr<const Verifier> accept_unverified();
+
 }  // namespace orbridge
