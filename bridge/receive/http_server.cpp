@@ -23,35 +23,41 @@ Answer call(const HttpHandler& handler, const InboundRequest& request, Log& log)
     return error_answer(500, "internal", "The request failed for a reason that is our fault; the log has it");
 }
 
-Answer refuse(const HttpHooks& hooks, const RequestHead& head, const Refusal& refusal) {
-    if (hooks.refusal_answer) {
+Answer refuse(const HttpOptions& options, const RequestHead& head, const Refusal& refusal) {
+    if (options.refusal_answer) {
         try {
-            return hooks.refusal_answer(head.request, refusal);
+            return options.refusal_answer(head.request, refusal);
         } catch (...) {  // the client still has to be told something
         }
     }
     return error_answer(refusal.status, refusal.code, refusal.message, refusal.field);
 }
 
-RequestLimits limits_of(const HttpSettings& settings, const HttpHooks& hooks) {
+RequestLimits limits_of(const HttpSettings& settings, const HttpOptions& options) {
     RequestLimits limits;
     limits.header_bytes_max = settings.header_bytes_max;
     limits.body_bytes_max = settings.body_bytes_max;
-    limits.body_bytes_max_of = hooks.body_bytes_max;
+    limits.body_bytes_max_of = options.body_bytes_max;
     return limits;
+}
+
+IoLimits io_limits_of(const HttpOptions& options) {
+    return {.send_timeout = options.send_timeout,
+            .connections_max = options.connections_max,
+            .buffered_bytes_max = options.buffered_bytes_max};
 }
 
 }  // namespace
 
 struct HttpServer::Parts {
-    Parts(const HttpSettings& settings, Listener listener, HttpHandler handle, Log& journal, HttpHooks given)
+    Parts(const HttpSettings& settings, Listener listener, HttpHandler handle, Log& journal, HttpOptions given)
         : handler(std::move(handle)),
-          hooks(std::move(given)),
+          options(std::move(given)),
           log(journal),
-          loop(settings, limits_of(settings, hooks), std::move(listener),
+          loop(settings, io_limits_of(options), limits_of(settings, options), std::move(listener),
                {.serve = [this](const ConnectionPtr& connection) { return serve(connection); },
                 .refuse = [this](const RequestHead& head,
-                                 const Refusal& refusal) { return orbridge::refuse(hooks, head, refusal); }},
+                                 const Refusal& refusal) { return orbridge::refuse(options, head, refusal); }},
                journal),
           pool(settings.threads_max, settings.queued_max, kIdleThread) {}
 
@@ -63,7 +69,7 @@ struct HttpServer::Parts {
     }
 
     HttpHandler handler;
-    HttpHooks hooks;
+    HttpOptions options;
     Log& log;
     IoLoop loop;
     HandlerPool pool;  // after the loop: its jobs answer through it
@@ -73,11 +79,11 @@ HttpServer::HttpServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) 
 HttpServer::~HttpServer() { stop(milliseconds{0}); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settings, HttpHandler handler, Log& log,
-                                                      HttpHooks hooks) {
+                                                      HttpOptions options) {
     auto listener = Listener::open(settings.listen);
     if (!listener) return listener.error();
     auto parts =
-        std::make_unique<Parts>(settings, std::move(listener).value(), std::move(handler), log, std::move(hooks));
+        std::make_unique<Parts>(settings, std::move(listener).value(), std::move(handler), log, std::move(options));
     if (const auto started = parts->loop.start(); !started) return started.error();
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(parts)));
 }

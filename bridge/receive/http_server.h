@@ -17,13 +17,17 @@ namespace orbridge {
 /// Called on a pool thread, for requests that were read whole. May block. Exceptions become 500 answers.
 using HttpHandler = std::function<Answer(const InboundRequest&)>;
 
-/// Both are called on the I/O thread, which serves all connections: they must be quick. Either may be empty.
-struct HttpHooks {
+/// What HttpSettings does not say. Both functions are called on the I/O thread, which serves all connections:
+/// they must be quick. Either may be empty.
+struct HttpOptions {
     /// How large the body of this request may be; `head` has all but the body.
     std::function<std::size_t(const InboundRequest& head)> body_bytes_max{};
     /// What a refused request is told, where the usual error body will not do; `head` is as far as it was
     /// read, perhaps empty. The connection is closed behind it.
     std::function<Answer(const InboundRequest& head, const Refusal&)> refusal_answer{};
+    milliseconds send_timeout{30'000};              ///< for the client to take one answer whole
+    std::size_t connections_max = 10'000;           ///< more wait in the kernel's queue
+    std::size_t buffered_bytes_max = 128ULL << 20;  ///< of all requests being received or served: above, 503
 };
 
 /// HTTP/1.1 for the requests of known senders: strict about where a request ends, patient with slow clients
@@ -33,7 +37,7 @@ public:
     /// Serves from then on. `log` must outlive the server. Invalid: `listen` has no such form.
     /// Unavailable: the address cannot be bound.
     static Result<std::unique_ptr<HttpServer>> start(const HttpSettings& settings, HttpHandler handler, Log& log,
-                                                     HttpHooks hooks = {});
+                                                     HttpOptions options = {});
     /// stop(0ms)
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;

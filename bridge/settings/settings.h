@@ -24,9 +24,6 @@ struct HttpSettings {
     int queued_max = 256;                  ///< connections waiting for a thread
     milliseconds request_timeout{10'000};  ///< to receive one request whole
     milliseconds keep_alive{5'000};
-    milliseconds send_timeout{30'000};              ///< for the client to take one answer whole
-    int connections_max = 10'000;                   ///< more wait in the kernel's queue
-    std::size_t buffered_bytes_max = 128ULL << 20;  ///< of all requests being received or served: above, 503
 };
 
 struct StoreSettings {

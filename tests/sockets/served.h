@@ -23,10 +23,10 @@ inline HttpSettings local_settings() {
 /// A server on a free port that notes what reaches its handler.
 class Served {
 public:
-    explicit Served(const HttpSettings& settings = local_settings(), HttpHandler handler = {}, HttpHooks hooks = {})
+    explicit Served(const HttpSettings& settings = local_settings(), HttpHandler handler = {}, HttpOptions options = {})
         : handler_(std::move(handler)) {
         auto started = HttpServer::start(
-            settings, [this](const InboundRequest& request) { return handle(request); }, log_, std::move(hooks));
+            settings, [this](const InboundRequest& request) { return handle(request); }, log_, std::move(options));
         if (!started) throw std::runtime_error(started.error().message);
         server_ = std::move(started).value();
     }
