@@ -23,7 +23,9 @@ struct Normalized {
     std::string subject;
     std::optional<TimePoint> occurred_at;
     std::string payload;  ///< JSON text
-    /// Equal for the same change seen twice through one kind of intake, different for two changes. Never empty.
+    /// Equal for the same change seen twice through one kind of intake, different for two changes. Empty: the
+    /// source gives nothing to tell a repetition by (Nextcloud), so every request is an event of its own, and
+    /// who stores it puts the event's id in the key's place.
     std::string dedup_key;
     /// Equal for the same change seen through different kinds of intake (webhooks and hooks), which
     /// share no identity: the store pairs such events only across intakes and within a short time.
@@ -35,10 +37,12 @@ struct Normalized {
 struct Unmapped {
     std::string event_class;  ///< as far as it can be told; may be empty
     std::string reason;
-    std::string body;  ///< the received JSON without what must never be stored
-    std::string dedup_key;
+    std::string body;       ///< the received JSON without what must never be stored
+    std::string dedup_key;  ///< may be empty, as that of Normalized
 };
 
+/// All events of the request, or, if only one of a batch has no rule, the whole as Unmapped: nothing of it
+/// is lost then, and nothing is told twice when it is replayed. An empty batch is an empty list.
 using NormalizeOutcome = std::variant<std::vector<Normalized>, Unmapped>;
 
 class MappingSet;  // normalize/mapping.h

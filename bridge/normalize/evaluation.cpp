@@ -1,0 +1,235 @@
+#include "bridge/normalize/evaluation.h"
+
+#include <algorithm>
+
+#include "bridge/core/text.h"
+
+namespace orbridge {
+namespace {
+
+/// Above this a field's digest stands in its place: equal stays equal, and names, subjects and keys stay short.
+constexpr std::size_t kFieldBytesMax = 1024;
+
+/// Names end up in log lines, headers and terminals: no control characters.
+std::string fit_for_names(std::string text) {
+    if (text.size() > kFieldBytesMax) return to_hex(sha256(text));
+    for (auto& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
+    return text;
+}
+
+std::optional<std::string> caught(const Pattern& pattern, const std::string& text) {
+    re2::StringPiece groups[2];
+    if (!pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups, 2)) return std::nullopt;
+    return std::string(groups[1].data(), groups[1].size());
+}
+
+/// Text of RFC 3339, or seconds or milliseconds since 1970.
+std::optional<TimePoint> as_time(const std::string& text) {
+    if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) return from_iso8601(text);
+    if (text.size() > 14) return std::nullopt;
+    const auto number = std::stoll(text);
+    constexpr long long kYear5138InSeconds = 100'000'000'000;
+    return TimePoint(milliseconds(number < kYear5138InSeconds ? number * 1000 : number));
+}
+
+bool is_empty(const Json& value) {
+    if (value.is_string()) return value.raw().size() == 2;
+    if (value.is_object() || value.is_array()) return value.empty();
+    return !value.present() || value.is_null();
+}
+
+void append_part(std::string& joined, const std::optional<std::string>& part) {
+    joined += part ? std::to_string(part->size()) + ':' + *part : std::string("-");
+}
+
+}  // namespace
+
+Evaluation::Evaluation(const Sight& sight, const Mapping& mapping, const Fields& fields, std::string event_class,
+                       std::vector<std::pair<std::string, std::string>> groups)
+    : sight_(sight), mapping_(mapping), fields_(fields) {
+    known_.reserve(groups.size() + fields.size() + 1);
+    known_.emplace_back("class", std::move(event_class));
+    for (auto& [name, text] : groups) known_.emplace_back(std::move(name), std::move(text));
+}
+
+std::optional<std::string> Evaluation::field(std::string_view name) {
+    for (const auto& [known, text] : known_)
+        if (known == name) return text;
+    std::optional<std::string> found;
+    if (const auto places = fields_.find(name); places != fields_.end())
+        for (const auto& place : places->second)
+            if (found = scalar(place, sight_.item); found && !found->empty()) break;
+    if (found && found->empty()) found.reset();
+    known_.emplace_back(name, found);
+    return found;
+}
+
+std::optional<std::string> Evaluation::hole(const Template::Part& part) {
+    using How = Template::Part::How;
+    if (part.how == How::Literal) return part.text;
+    auto text = field(part.text);
+    if (!text || part.how == How::Plain) return text;
+    if (part.how == How::Lower) return to_lower(*text);
+    const auto slug = sight_.names.slug(sight_.source, part.text, *text);
+    return slug ? slug : text;
+}
+
+std::string Evaluation::fill(const Template& text) {
+    std::string filled;
+    for (const auto& part : text.parts) {
+        auto piece = hole(part);
+        const bool literal = part.how == Template::Part::How::Literal;
+        filled += literal ? *piece : piece ? fit_for_names(std::move(*piece)) : std::string("-");
+    }
+    return filled;
+}
+
+std::optional<std::string> Evaluation::fill_whole(const Template& text) {
+    std::string filled;
+    for (const auto& part : text.parts) {
+        const auto piece = hole(part);
+        if (!piece) return std::nullopt;
+        filled += *piece;
+    }
+    return filled;
+}
+
+std::string Evaluation::path_of(const Place& place) {
+    const auto& parts = place.path.parts;
+    if (parts.size() == 1 && parts[0].how == Template::Part::How::Literal) return parts[0].text;
+    return fill_whole(place.path).value_or("");
+}
+
+Json Evaluation::find(const Place& place, const Json& base) {
+    if (place.from == Place::From::Header) return {};
+    const auto& from = place.from == Place::From::Root ? sight_.root : base;
+    const auto path = path_of(place);
+    return path == "." ? from : from.path(path);
+}
+
+std::optional<std::string> Evaluation::scalar(const Place& place) { return scalar(place, sight_.item); }
+
+std::optional<std::string> Evaluation::scalar(const Place& place, const Json& base) {
+    std::optional<std::string> text;
+    if (place.from != Place::From::Header) {
+        text = find(place, base).scalar();
+    } else if (const auto* value = find_header(sight_.headers, path_of(place)); value != nullptr) {
+        text = *value;
+    }
+    return text && place.match ? caught(place.match, *text) : text;
+}
+
+std::optional<std::string> Evaluation::copy(const Place& place, const Json& base) {
+    if (place.from == Place::From::Header || place.match) {
+        const auto text = scalar(place, base);
+        return text ? std::optional(json_string(*text)) : std::nullopt;
+    }
+    const auto found = find(place, base);
+    return found ? std::optional(std::string(found.raw())) : std::nullopt;
+}
+
+bool Evaluation::holds(const Condition& condition) {
+    using Test = Condition::Test;
+    const auto& place = condition.place;
+    const bool plain = place.from != Place::From::Header && !place.match;
+    switch (condition.test) {
+        case Test::Present: return copy(place, sight_.item).has_value();
+        case Test::Absent: return !copy(place, sight_.item).has_value();
+        case Test::Filled: return plain ? !is_empty(find(place, sight_.item)) : scalar(place).value_or("") != "";
+        case Test::Empty: return plain ? is_empty(find(place, sight_.item)) : scalar(place).value_or("") == "";
+        case Test::OneOf: break;
+    }
+    const auto text = scalar(place);
+    return text && std::find(condition.any_of.begin(), condition.any_of.end(), *text) != condition.any_of.end();
+}
+
+Json Evaluation::first_object(const std::vector<Place>& places, const Json& base) {
+    for (const auto& place : places)
+        if (const auto found = find(place, base); found.is_object()) return found;
+    return {};
+}
+
+std::optional<std::string> Evaluation::render(const Value& value, const Json& base) {
+    using Rendered = std::optional<std::string>;
+    return std::visit(Overloaded{[](const NullValue&) -> Rendered { return "null"; },
+                                 [&](const CopyOf& wanted) -> Rendered { return copy(wanted.place, base); },
+                                 [&](const TextOf& wanted) -> Rendered {
+                                     const auto text = fill_whole(wanted.text);
+                                     return text ? Rendered(json_string(*text)) : std::nullopt;
+                                 },
+                                 [&](const ObjectOf& wanted) -> Rendered {
+                                     JsonWriter out;
+                                     out.object();
+                                     write_members(wanted, base, out);
+                                     return std::move(out.end()).text();
+                                 },
+                                 [&](const FirstOf& wanted) -> Rendered {
+                                     Rendered last;
+                                     for (const auto& candidate : wanted.values) {
+                                         auto rendered = render(candidate, base);
+                                         if (rendered && *rendered != "null") return rendered;
+                                         const bool asked = std::holds_alternative<NullValue>(candidate.form);
+                                         if (asked) last = std::move(rendered);
+                                     }
+                                     return last;
+                                 },
+                                 [&](const MembersOf& wanted) { return render_members_of(wanted, base); },
+                                 [&](const ShapeOf& wanted) -> Rendered {
+                                     const auto object = first_object(wanted.of, base);
+                                     if (!object) return std::nullopt;
+                                     return render(mapping_.shapes.find(wanted.shape)->second, object);
+                                 }},
+                      value.form);
+}
+
+void Evaluation::write_members(const ObjectOf& object, const Json& base, JsonWriter& out) {
+    for (const auto& [key, value] : object.members)
+        if (const auto rendered = render(value, base)) out.member_raw(fill(key), *rendered);
+}
+
+std::optional<std::string> Evaluation::render_members_of(const MembersOf& wanted, const Json& base) {
+    const auto object = first_object(wanted.of, base);
+    if (!object) return std::nullopt;
+    JsonWriter out;
+    out.object();
+    write_members(wanted.with, object, out);
+    const auto left_out = [&](const std::string& key) {
+        const auto& replaced = wanted.with.members;
+        return std::find(wanted.without.begin(), wanted.without.end(), key) != wanted.without.end() ||
+               std::any_of(replaced.begin(), replaced.end(), [&](const auto& one) { return fill(one.first) == key; });
+    };
+    for (const auto& member : object.members())
+        if (!left_out(member.key)) out.raw_key(member.raw_key).raw(member.value.raw());
+    return std::move(out.end()).text();
+}
+
+std::optional<TimePoint> Evaluation::first_time(const std::vector<Place>& places) {
+    for (const auto& place : places)
+        if (const auto text = scalar(place))
+            if (const auto time = as_time(*text)) return time;
+    return std::nullopt;
+}
+
+std::string Evaluation::key_of(const std::vector<Value>& values) {
+    if (values.empty()) return {};
+    std::string joined;
+    for (const auto& value : values) append_part(joined, render(value));
+    return to_hex(sha256(joined));
+}
+
+std::string Evaluation::canonical_key_of(const std::vector<Value>& values) {
+    if (values.empty()) return {};
+    std::string joined;
+    for (const auto& value : values) {
+        auto rendered = render(value);
+        if (rendered) {
+            const auto document = JsonDocument::parse(*rendered);
+            if (document) rendered = canonical_json((*document)->root());
+        }
+        append_part(joined, rendered);
+    }
+    return to_hex(sha256(joined));
+}
+
+}  // namespace orbridge

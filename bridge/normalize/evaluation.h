@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/http.h"
+#include "bridge/core/ids.h"
+#include "bridge/core/json.h"
+#include "bridge/normalize/mapping.h"
+#include "bridge/normalize/names.h"
+
+namespace orbridge {
+
+/// One request as a mapping looks at it: the whole, and the part of it that is one event.
+struct Sight {
+    Json root;
+    Json item;
+    const Headers& headers;
+    const SourceId& source;
+    const Names& names;
+};
+
+/// One rule applied to one event. Reads fields when they are first asked for, and remembers them. Must not
+/// outlive what it was made of; one thread.
+class Evaluation {
+public:
+    /// `groups`: what the rule's class pattern caught, by name.
+    Evaluation(const Sight& sight, const Mapping& mapping, const Fields& fields, std::string event_class,
+               std::vector<std::pair<std::string, std::string>> groups = {});
+
+    /// Text, number or boolean there, as text.
+    std::optional<std::string> scalar(const Place& place);
+    bool holds(const Condition& condition);
+    /// JSON text, or nothing if it is absent.
+    std::optional<std::string> render(const Value& value) { return render(value, sight_.item); }
+
+    /// A hole with nothing to fill it becomes `-`.
+    std::string fill(const Template& text);
+    /// Nothing if a hole has nothing to fill it.
+    std::optional<std::string> fill_whole(const Template& text);
+
+    std::optional<TimePoint> first_time(const std::vector<Place>& places);
+    /// SHA-256 over the values as they stand, in hex; empty for no values.
+    std::string key_of(const std::vector<Value>& values);
+    /// The same over what is left when order of keys, nulls, white space and escapes are taken away.
+    std::string canonical_key_of(const std::vector<Value>& values);
+
+private:
+    std::optional<std::string> field(std::string_view name);
+    std::optional<std::string> hole(const Template::Part& part);
+    std::string path_of(const Place& place);
+    Json find(const Place& place, const Json& base);
+    Json first_object(const std::vector<Place>& places, const Json& base);
+    std::optional<std::string> scalar(const Place& place, const Json& base);
+    std::optional<std::string> copy(const Place& place, const Json& base);
+    std::optional<std::string> render(const Value& value, const Json& base);
+    std::optional<std::string> render_members_of(const MembersOf& wanted, const Json& base);
+    void write_members(const ObjectOf& object, const Json& base, JsonWriter& out);
+
+    const Sight& sight_;
+    const Mapping& mapping_;
+    const Fields& fields_;
+    std::vector<std::pair<std::string, std::optional<std::string>>> known_;
+};
+
+}  // namespace orbridge

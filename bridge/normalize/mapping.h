@@ -1,0 +1,154 @@
+#pragma once
+
+#include <re2/re2.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bridge/core/result.h"
+#include "bridge/normalize/redaction.h"
+
+/// The mapping language as data. mappings/README.md is its manual; mapping_loader.h reads it from YAML.
+namespace orbridge {
+
+using Pattern = std::shared_ptr<const RE2>;
+
+/// Text with holes: `created:{slug register}:{lower verb}`.
+struct Template {
+    struct Part {
+        enum class How {
+            Literal,
+            Plain,  ///< `{field}`
+            Lower,  ///< `{lower field}`
+            Slug,   ///< `{slug field}`: the name that Names has for it, else the field itself
+        };
+        How how = How::Literal;
+        std::string text;  ///< the literal, or the field's name
+    };
+    std::vector<Part> parts;
+};
+
+Result<Template> parse_template(std::string_view text);
+
+/// Where something stands in a request: `data.object.@self.id`, `.`, `root:sender.login`, `header:X-GitHub-Event`.
+struct Place {
+    enum class From { Item, Root, Header };
+    From from = From::Item;
+    Template path;  ///< or the header's name; `.` alone is the whole
+    Pattern match;  ///< if set: the text that its first group takes out of what stands there
+};
+
+Result<Place> parse_place(std::string_view text);
+
+// ---- what goes into a payload -------------------------------------------------------------------
+
+struct Value;
+
+struct NullValue {};
+/// The bytes that stand there, untouched.
+struct CopyOf {
+    Place place;
+};
+/// A JSON string; absent if one of its fields is.
+struct TextOf {
+    Template text;
+};
+/// A JSON object of the members that are present.
+struct ObjectOf {
+    std::vector<std::pair<Template, Value>> members;
+};
+/// The first that is present and not null.
+struct FirstOf {
+    std::vector<Value> values;
+};
+/// The members of an object, untouched, without some; first of all those of `with`, which win.
+struct MembersOf {
+    std::vector<Place> of;
+    std::vector<std::string> without;
+    ObjectOf with;
+};
+/// A named piece of payload, looked at from an object further down. Absent if there is no such object.
+struct ShapeOf {
+    std::vector<Place> of;
+    std::string shape;
+};
+
+struct Value {
+    std::variant<NullValue, CopyOf, TextOf, ObjectOf, FirstOf, MembersOf, ShapeOf> form;
+};
+
+// ---- rules --------------------------------------------------------------------------------------
+
+struct Condition {
+    enum class Test {
+        Present,
+        Absent,
+        Filled,  ///< neither absent, null, "", [], nor {}
+        Empty,
+        OneOf,
+    };
+    Place place;
+    Test test = Test::Present;
+    std::vector<std::string> any_of;
+};
+
+using Fields = std::map<std::string, std::vector<Place>, std::less<>>;
+
+struct Rule {
+    std::string name;
+    Pattern event_class;              ///< must match it whole; its named groups are fields
+    std::vector<std::string> groups;  ///< by number, from 0 = the whole
+    std::vector<Condition> when;
+    Fields fields;  ///< the mapping's, and the rule's own over them
+    Template channel, event_name, subject, sent_class;
+    std::vector<Place> occurred_at;
+    std::vector<Value> dedup, twin;
+    Value payload;
+};
+
+struct Unwrap {
+    Place to;
+    std::vector<Place> present;  ///< while all of these are
+};
+
+struct Mapping {
+    std::string name;
+    std::vector<std::string> source_types;
+    std::vector<Unwrap> unwraps;
+    std::optional<Place> each;
+    std::vector<Place> class_places;
+    std::map<std::string, std::string, std::less<>> aliases;
+    std::vector<SecretPath> never_store;
+    std::map<std::string, Value, std::less<>> shapes;
+    Fields fields;
+    std::vector<Value> dedup;  ///< of what no rule wants
+    std::vector<Rule> rules;
+};
+
+/// All mappings of one configuration. Immutable, safe from any thread.
+class MappingSet {
+public:
+    explicit MappingSet(std::vector<Mapping> mappings);
+
+    /// In the order of the configuration. Empty: nothing is known of such sources.
+    const std::vector<const Mapping*>& serving(std::string_view source_type) const;
+    /// Everything that the mappings serving this type never want stored; if none serves it, that of all.
+    const Redactor& redactor(std::string_view source_type) const;
+
+private:
+    struct Served {
+        std::vector<const Mapping*> mappings;
+        Redactor redactor;
+    };
+    std::vector<Mapping> mappings_;
+    std::map<std::string, Served, std::less<>> by_type_;
+    Served unserved_;
+};
+
+}  // namespace orbridge

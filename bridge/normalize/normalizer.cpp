@@ -1,0 +1,175 @@
+#include "bridge/normalize/normalizer.h"
+
+#include <algorithm>
+
+#include "bridge/core/text.h"
+#include "bridge/normalize/evaluation.h"
+#include "bridge/normalize/mapping.h"
+
+namespace orbridge {
+namespace {
+
+/// Envelopes in envelopes: more than a few are nobody's retry.
+constexpr int kUnwrapsMax = 8;
+
+using Groups = std::vector<std::pair<std::string, std::string>>;
+
+/// What one event in a request came to: a record, or the reason why there is none.
+struct Missed {
+    std::string event_class;
+    std::string reason;
+    std::string dedup_key;
+};
+using Tried = std::variant<Normalized, Missed>;
+
+bool all_present(const std::vector<Place>& places, Evaluation& at) {
+    for (const auto& place : places)
+        if (!at.holds({place, Condition::Test::Present, {}})) return false;
+    return true;
+}
+
+Json unwrapped(const Mapping& mapping, Sight sight) {
+    static const Fields kNone;
+    for (int depth = 0; depth < kUnwrapsMax; ++depth) {
+        Json inner;
+        for (const auto& unwrap : mapping.unwraps) {
+            Evaluation at(sight, mapping, kNone, {});
+            if (all_present(unwrap.present, at)) inner = sight.item.path(unwrap.to.path.parts.at(0).text);
+            if (inner) break;
+        }
+        if (!inner.is_object()) break;
+        sight.item = inner;
+    }
+    return sight.item;
+}
+
+std::string class_of(const Mapping& mapping, const Sight& sight) {
+    static const Fields kNone;
+    Evaluation at(sight, mapping, kNone, {});
+    for (const auto& place : mapping.class_places) {
+        auto text = at.scalar(place);
+        if (!text || text->empty()) continue;
+        if (text->front() == '\\') text->erase(0, 1);
+        const auto alias = mapping.aliases.find(*text);
+        return alias == mapping.aliases.end() ? *text : alias->second;
+    }
+    return {};
+}
+
+std::optional<Groups> groups_of(const Rule& rule, const std::string& event_class) {
+    std::vector<re2::StringPiece> caught(rule.groups.size());
+    const auto count = static_cast<int>(caught.size());
+    if (!rule.event_class->Match(event_class, 0, event_class.size(), RE2::ANCHOR_BOTH, caught.data(), count))
+        return std::nullopt;
+    Groups groups;
+    for (std::size_t i = 1; i < caught.size(); ++i)
+        if (!rule.groups[i].empty() && caught[i].data() != nullptr)
+            groups.emplace_back(rule.groups[i], std::string(caught[i].data(), caught[i].size()));
+    return groups;
+}
+
+Normalized apply(const Mapping& mapping, const Rule& rule, Evaluation& at, const std::string& event_class) {
+    Normalized made;
+    made.rule = mapping.name + '/' + rule.name;
+    made.event_class = rule.sent_class.parts.empty() ? event_class : at.fill(rule.sent_class);
+    made.channel = at.fill(rule.channel);
+    made.event_name = at.fill(rule.event_name);
+    // A subject that is only half known would tie together events that have nothing to do with each other.
+    if (at.fill_whole(rule.subject)) made.subject = at.fill(rule.subject);
+    made.occurred_at = at.first_time(rule.occurred_at);
+    made.payload = at.render(rule.payload).value_or("null");
+    made.dedup_key = at.key_of(rule.dedup);
+    made.twin_key = at.canonical_key_of(rule.twin);
+    return made;
+}
+
+Tried try_mapping(const Mapping& mapping, const Sight& sight) {
+    const auto event_class = class_of(mapping, sight);
+    for (const auto& rule : mapping.rules) {
+        auto groups = groups_of(rule, event_class);
+        if (!groups) continue;
+        Evaluation at(sight, mapping, rule.fields, event_class, std::move(*groups));
+        bool wanted = true;
+        for (const auto& condition : rule.when) wanted = wanted && at.holds(condition);
+        if (wanted) return apply(mapping, rule, at, event_class);
+    }
+    Evaluation at(sight, mapping, mapping.fields, event_class);
+    const auto reason = event_class.empty() ? "no event class found by mapping " : "no rule for it in mapping ";
+    return Missed{event_class, reason + mapping.name, at.key_of(mapping.dedup)};
+}
+
+/// The first mapping that has a rule; else what the first one that found a class says.
+Tried try_all(const std::vector<const Mapping*>& mappings, Sight sight) {
+    Missed missed{"", "no mapping serves this type of source", ""};
+    const auto root = sight.item;
+    for (const auto* mapping : mappings) {
+        sight.item = root;
+        sight.item = unwrapped(*mapping, sight);
+        auto tried = try_mapping(*mapping, sight);
+        if (std::holds_alternative<Normalized>(tried)) return tried;
+        const bool first = mapping == mappings.front();
+        if (first || missed.event_class.empty()) missed = std::get<Missed>(std::move(tried));
+    }
+    return missed;
+}
+
+/// The events in a request: all elements where a mapping says `each`, else the request itself.
+std::vector<Json> items_of(const std::vector<const Mapping*>& mappings, const Json& root) {
+    for (const auto* mapping : mappings) {
+        if (!mapping->each) continue;
+        const auto& path = mapping->each->path.parts.at(0).text;
+        const auto batch = path == "." ? root : root.path(path);
+        if (!batch.is_array()) continue;
+        std::vector<Json> items;
+        for (const auto& member : batch.members()) items.push_back(member.value);
+        return items;
+    }
+    return {root};
+}
+
+bool splits_lists(const std::vector<const Mapping*>& mappings) {
+    return std::any_of(mappings.begin(), mappings.end(), [](const Mapping* mapping) {
+        return mapping->each && mapping->each->path.parts.at(0).text == ".";
+    });
+}
+
+Result<JsonPtr> parse(const std::string& body) {
+    auto document = JsonDocument::parse(body);
+    if (!document) return Error{Error::Kind::Invalid, "the body is " + document.error().message};
+    const auto root = (*document)->root();
+    if (root.is_object() || root.is_array()) return document;
+    return Error{Error::Kind::Invalid, "the body is JSON, but neither an object nor a list"};
+}
+
+}  // namespace
+
+Normalizer::Normalizer(std::shared_ptr<const MappingSet> mappings) : mappings_(std::move(mappings)) {}
+
+Result<NormalizeOutcome> Normalizer::normalize(const VerifiedRequest& request, const Names& names) const {
+    auto document = parse(request.body());
+    if (!document) return document.error();
+    const auto& redactor = mappings_->redactor(request.source_type());
+    if (redactor.concerns((*document)->text())) {
+        document = parse(redactor.without_secrets((*document)->root()));
+        if (!document) return document.error();
+    }
+    const auto root = (*document)->root();
+    const auto& mappings = mappings_->serving(request.source_type());
+    if (root.is_array() && !splits_lists(mappings))
+        return Error{Error::Kind::Invalid, "the body is a list, not an object"};
+    const auto items = items_of(mappings, root);
+
+    std::vector<Normalized> events;
+    for (const auto& item : items) {
+        auto tried = try_all(mappings, {root, item, request.headers(), request.source(), names});
+        if (auto* missed = std::get_if<Missed>(&tried)) {
+            std::string where = items.size() > 1 ? "event " + std::to_string(&item - items.data() + 1) + ": " : "";
+            return NormalizeOutcome(Unmapped{std::move(missed->event_class), where + missed->reason,
+                                             std::string((*document)->text()), std::move(missed->dedup_key)});
+        }
+        events.push_back(std::get<Normalized>(std::move(tried)));
+    }
+    return NormalizeOutcome(std::move(events));
+}
+
+}  // namespace orbridge
