@@ -1,0 +1,354 @@
+#include "bridge/settings/settings.h"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "bridge/core/json.h"
+#include "bridge/core/text.h"
+
+using namespace orbridge;
+using namespace std::chrono_literals;
+using Lines = std::vector<std::string>;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string content_of(const fs::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file, std::ios::binary).rdbuf();
+    return text.str();
+}
+
+std::string example(const std::string& name) { return content_of(fs::path(ORBRIDGE_ROOT) / "config" / name); }
+
+/// A folder with config/, mappings/ and secrets/, gone with it.
+struct Place {
+    fs::path path;
+    Place() {
+        std::string name = (fs::temp_directory_path() / "orbridge-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+        for (const auto* folder : {"config", "mappings", "secrets"}) fs::create_directory(path / folder);
+        put("mappings/openregister.yaml", "");
+        put("mappings/nextcloud.yaml", "");
+        for (const auto* secret : {"nextcloud_app_password", "ingest_secret", "ingest_secret_before", "hook_token",
+                                   "windmill_token", "admin_token"})
+            put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
+    }
+    ~Place() { fs::remove_all(path); }
+    void put(const std::string& name, const std::string& content) const {
+        std::ofstream(path / name, std::ios::binary) << content;
+    }
+};
+
+struct Read {
+    Complaints complaints;
+    Settings settings;
+    Read(const Place& place, std::string text) {
+        text = std::regex_replace(text, std::regex("/run/secrets/"), (place.path / "secrets/").string());
+        const auto name = (place.path / "config/c.yaml").string();
+        settings = read_settings(ConfigNode::parse(text, name, complaints), complaints);
+    }
+    /// Without the folder in front.
+    Lines lines() const {
+        auto lines = complaints.lines();
+        for (auto& line : lines) line = line.substr(line.find("c.yaml:"));
+        return lines;
+    }
+};
+
+void check(const Lines& found, const Lines& expected) {
+    BOOST_CHECK_EQUAL_COLLECTIONS(found.begin(), found.end(), expected.begin(), expected.end());
+}
+
+const std::string kPush = "sources: {s: {type: openregister, secret: x, register: off}}\n";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(settings)
+
+BOOST_AUTO_TEST_CASE(the_minimal_example_loads_with_the_defaults) {
+    const Place place;
+    const Read read(place, example("minimal.yaml"));
+    check(read.lines(), {});
+    const auto& settings = read.settings;
+    BOOST_TEST(settings.public_url == "http://orbridge:8080");
+    BOOST_TEST(settings.store.path == "/var/lib/orbridge/orbridge.db");
+    check(settings.mappings,
+          {(place.path / "mappings/openregister.yaml").string(), (place.path / "mappings/nextcloud.yaml").string()});
+    BOOST_REQUIRE(settings.sources.size() == 1U);
+    const auto& source = settings.sources[0];
+    BOOST_TEST(source.id.value == "cloud");
+    BOOST_TEST(source.password.reveal() == "nextcloud_app_password-value");
+    BOOST_REQUIRE(source.secrets.size() == 1U);
+    check(source.intakes_wanted, {"auto"});
+    BOOST_REQUIRE(settings.targets.size() == 1U);
+    BOOST_TEST(settings.targets[0].adapter == "windmill");
+    BOOST_TEST((settings.targets[0].retry.schedule == default_retry_policy().schedule));
+    BOOST_REQUIRE(settings.routes.size() == 1U);
+    BOOST_TEST(settings.routes[0].name == "routes[0]");
+    BOOST_TEST(settings.routes[0].to[0].value == "on-object");
+    BOOST_TEST(settings.routes[0].ordered);
+    BOOST_TEST(settings.admin_token.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
+    const Place place;
+    const Read read(place, example("orbridge.yaml"));
+    check(read.lines(), {});
+    const auto& settings = read.settings;
+    BOOST_REQUIRE(settings.sources.size() == 2U);
+    BOOST_TEST(settings.sources[0].secrets.size() == 2U);
+    BOOST_TEST(settings.sources[0].hook_token.reveal() == "hook_token-value");
+    check(settings.sources[1].intakes_wanted, {"off"});
+    BOOST_REQUIRE(settings.routes.size() == 1U);
+    BOOST_REQUIRE(settings.routes[0].when.size() == 1U);
+    BOOST_TEST(settings.routes[0].when[0].path == "data.object.register");
+    check(settings.routes[0].when[0].any_of, {"3", "4"});
+    BOOST_TEST(settings.routes[0].interpolation == "refuse");
+
+    const Read least(place, example("minimal.yaml"));
+    check(differences(least.settings, settings),
+          {"admin.token: changed", "routes, in order: routes[0] → objects", "routes[0]: removed",
+           "sources.cloud.classes: none → OCA\\OpenRegister\\Event\\ObjectCreatedEvent, "
+           "OCA\\OpenRegister\\Event\\ObjectUpdatedEvent",
+           "sources.cloud.hook_token: changed", "sources.cloud.paths: none → /hooks/cloud",
+           "sources.cloud.schemas: none → *", "sources.cloud.secret: changed",
+           "targets.on-object.any key, secrets included: changed", "routes.objects: added", "sources.files: added"});
+}
+
+BOOST_AUTO_TEST_CASE(all_mistakes_of_a_file_are_told_at_once_each_with_its_place) {
+    const Place place;
+    ::unsetenv("ORBRIDGE_TEST_NONE");
+    const Read read(place, R"(listen: 8080
+public_ulr: http://orbridge:8080
+store: postgresql://db/orbridge
+http: {threads_max: 0, keep_alive: 5}
+mappings: [../mappings/openregister.yaml, none.yaml]
+sources:
+  cloud:
+    type: openregistre
+    url: cloud.example.org
+    user: orbridge
+    secret: ${ORBRIDGE_TEST_NONE}
+  Files:
+    type: nextcloud
+    register: [hooks, listeners]
+    schemas: zaken
+    paths: [/api/v1/files]
+targets:
+  on-object:
+    adapter: windmill
+    retry: {schedule: [1s, soon], jitter: 2}
+    retry: {}
+routes:
+  - {channel: Object, event_name: '(created', to: [on-objct]}
+  - {name: x, source: clod, when: {status: open}, order: random}
+  - {name: x, to: on-object, too: on-object}
+log: {level: loud}
+)");
+    check(read.lines(),
+          {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080",
+           "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
+           "mappings, sources, targets, routes, admin, log, deliver, stop_timeout)",
+           "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
+           "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
+           "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
+           "c.yaml:5:43: mappings[1]: there is no such file",
+           "c.yaml:7:3: sources.cloud.password: missing beside `user`",
+           "c.yaml:7:3: sources.cloud: cannot register without `public_url` at the top of the file: the address at "
+           "which the source reaches us; or `register: off`",
+           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud",
+           "c.yaml:9:10: sources.cloud.url: does not begin with http:// or https://, expected a URL like "
+           "https://host/path",
+           "c.yaml:11:13: sources.cloud.secret: the environment variable ORBRIDGE_TEST_NONE is not set",
+           "c.yaml:12:3: sources.Files: not a name, expected 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first",
+           "c.yaml:12:3: sources.Files.secret: missing, whoever sends events must prove who they are: make one with "
+           "`openssl rand -hex 32` and give `secret_file: <file>` or `secret: ${NAME}`",
+           "c.yaml:12:3: sources.Files.url: missing, expected the address of the Nextcloud to register at, or "
+           "`register: off`",
+           "c.yaml:12:3: sources.Files: cannot register without `public_url` at the top of the file: the address at "
+           "which the source reaches us; or `register: off`",
+           "c.yaml:12:3: sources.Files: cannot register without credentials, expected `user` and `password_file`, or "
+           "`token_file`; or `register: off`",
+           "c.yaml:14:16: sources.Files.register[0]: expected auto, off or a list of: listeners",
+           "c.yaml:15:14: sources.Files.schemas: does not fit `type: nextcloud`, only openregister has it",
+           "c.yaml:16:13: sources.Files.paths[0]: this path has another meaning already",
+           "c.yaml:20:28: targets.on-object.retry.schedule[1]: `soon` is not a duration like 500ms, 20s, 5m, 1h or 3d",
+           "c.yaml:20:43: targets.on-object.retry.jitter: `2` is out of range, expected 0 to 1",
+           "c.yaml:21:5: targets.on-object.retry: given twice, first in line 20",
+           "c.yaml:23:35: routes[0].event_name: not a valid RE2 pattern: missing ): (created",
+           "c.yaml:23:52: routes[0].to[0]: there is no such target, did you mean `on-object`? (known: on-object)",
+           "c.yaml:24:5: routes[1].to: missing, expected the name of a target or a list of them",
+           "c.yaml:24:23: routes[1].source: there is no such source, did you mean `cloud`? (known: cloud, Files)",
+           "c.yaml:24:44: routes[1].when.status: expected a path into the payload, like payload.data.object.status",
+           "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
+           "c.yaml:25:12: routes[2].name: another route has this name",
+           "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
+           "when, to, order, interpolation)",
+           "c.yaml:26:14: log.level: `loud` is not one of: debug, info, warning, error"});
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
+    const Place place;
+    place.put("secrets/empty", "\n");
+    const std::string register_at =
+        "public_url: http://o\nsources: {s: {type: openregister, url: 'http://c', secret: x, ";
+    const std::string targets = kPush + "targets: {t: {adapter: a}}\n";
+    const std::vector<std::pair<std::string, Lines>> cases = {
+        {"", {"c.yaml:1:1: sources: missing, expected at least one source"}},
+        {kPush, {}},
+        {"sources: [a]\n", {"c.yaml:1:1: sources: expected a mapping, found a list"}},
+        {"sources: {s: {secret: x, register: off}}\n",
+         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud"}},
+        {"sources: {s: {type: nextcloud, register: off, secret_file: /run/secrets/empty}}\n",
+         {"c.yaml:1:60: sources.s.secret_file: file `" + (place.path / "secrets/empty").string() +
+          "`: its first line is empty"}},
+        {register_at + "user: u, password: p}}\n", {}},
+        {register_at + "token: t}}\n", {}},
+        {register_at + "token: t, user: u, password: p}}\n",
+         {"c.yaml:2:11: sources.s: has both `token` and `user` or `password`, expected only one way to log in"}},
+        {register_at + "password: p}}\n", {"c.yaml:2:11: sources.s.user: missing beside `password`"}},
+        {register_at + "token: t, register: hooks}}\n",
+         {"c.yaml:2:11: sources.s.hook_token: missing, schema hooks need the token OpenRegister is to show: "
+          "`hook_token_file: <file>` or `hook_token: ${NAME}`"}},
+        {register_at + "token: t, register: []}}\n",
+         {"c.yaml:2:73: sources.s.register: must not be empty, expected `off` for none"}},
+        {register_at + "token: t, register: [auto]}}\n",
+         {"c.yaml:2:84: sources.s.register[0]: expected auto, off or a list of: listeners, webhooks, hooks"}},
+        {"sources: {a: {type: nextcloud, secret: x, register: off, paths: [/x, /x, y, /]}}\n",
+         {"c.yaml:1:70: sources.a.paths[1]: this path was given before",
+          "c.yaml:1:74: sources.a.paths[2]: expected a path like /hooks/cloud",
+          "c.yaml:1:77: sources.a.paths[3]: expected a path like /hooks/cloud"}},
+        {kPush + "mappings: []\n", {"c.yaml:2:1: mappings: must not be empty"}},
+        {kPush + "mappings: [../mappings/nextcloud.yaml, ../mappings/./nextcloud.yaml]\n",
+         {"c.yaml:2:40: mappings[1]: named twice"}},
+        {kPush + "store: {path: x.db, retention: {finished: 1m}}\n",
+         {"c.yaml:2:43: store.retention.finished: `1m` is out of range, expected 1h to 3650d"}},
+        {kPush + "store: 'sqlite:'\n",
+         {"c.yaml:2:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db"}},
+        {kPush + "listen: '[::1]:0'\n", {}},
+        {kPush + "listen: 1.2.3.4:70000\n",
+         {"c.yaml:2:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080"}},
+        {kPush + "targets: {t: {url: x}}\n", {"c.yaml:2:11: targets.t.adapter: missing"}},
+        {targets + "routes: [{to: []}]\n", {"c.yaml:3:11: routes[0].to: must not be empty"}},
+        {targets + "routes: [{to: t, when: {payload.a: []}}]\n",
+         {"c.yaml:3:25: routes[0].when.payload.a: expected a value or a list of values"}},
+        {targets + "routes: [{to: t, when: {payload.a: ''}}]\n", {}},
+    };
+    for (const auto& [text, expected] : cases) BOOST_TEST_CONTEXT(text) check(Read(place, text).lines(), expected);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_parsed_is_complained_of_once) {
+    const Place place;
+    check(Read(place, "sources: [\n").lines(), {"c.yaml:2:1: not valid YAML: end of sequence flow not found"});
+}
+
+BOOST_AUTO_TEST_CASE(names_of_files_are_relative_to_the_configuration) {
+    const Place place;
+    const Read read(place, kPush + "store: sqlite:data/o.db\nmappings: ../mappings/nextcloud.yaml\n");
+    check(read.lines(), {});
+    BOOST_TEST(read.settings.store.path == (place.path / "config/data/o.db").string());
+    check(read.settings.mappings, {(place.path / "mappings/nextcloud.yaml").string()});
+}
+
+BOOST_AUTO_TEST_CASE(mappings_beside_the_configuration_win_over_the_folder_above) {
+    const Place place;
+    fs::create_directory(place.path / "config/mappings");
+    place.put("config/mappings/nextcloud.yaml", "");
+    check(Read(place, kPush).settings.mappings, {(place.path / "mappings/openregister.yaml").string(),
+                                                 (place.path / "config/mappings/nextcloud.yaml").string()});
+}
+
+BOOST_AUTO_TEST_CASE(connecting_never_has_longer_than_the_whole_exchange) {
+    const Place place;
+    const Read read(place, kPush + "targets: {t: {adapter: a, timeout: 2s}}\n");
+    BOOST_TEST((read.settings.targets.at(0).connect_timeout == 2s));
+}
+
+BOOST_AUTO_TEST_CASE(differences_never_show_a_secret) {
+    const Place place;
+    const auto before = Read(place, example("minimal.yaml")).settings;
+    check(differences(before, before), {});
+    place.put("secrets/ingest_secret", "another");
+    place.put("secrets/windmill_token", "another");
+    const auto after = Read(place, example("minimal.yaml") + "log: {level: debug}\n").settings;
+    check(differences(before, after), {"log.level: info → debug", "sources.cloud.secret: changed",
+                                       "targets.on-object.any key, secrets included: changed"});
+}
+
+// ---- the schema for editors ---------------------------------------------------------------------
+
+namespace {
+
+/// Path (`sources.*.type`, `routes[].to`) to default as text.
+using Keys = std::map<std::string, std::string>;
+
+void collect_yaml(const ConfigNode& node, const std::string& path, Keys& keys) {
+    static const std::set<std::string> kNamed = {"sources", "targets", "routes[].when"};
+    if (node.is_list())
+        for (const auto& item : node.items()) collect_yaml(item, path + "[]", keys);
+    if (!node.is_map()) return;
+    for (const auto& [key, value] : node.entries()) {
+        const auto below = (path.empty() ? "" : path + '.') + (kNamed.count(path) != 0 ? "*" : key);
+        if (below.back() != '*') keys.emplace(below, value.is_scalar() ? value.as_text().value_or("") : "");
+        collect_yaml(value, below, keys);
+    }
+}
+
+void collect_schema(const Json& root, const Json& schema, const std::string& path, Keys& keys) {
+    if (const auto target = schema["$ref"].string()) {
+        auto name = target->substr(2);
+        std::replace(name.begin(), name.end(), '/', '.');
+        collect_schema(root, root.path(name), path, keys);
+    }
+    for (const auto& each : schema["anyOf"].members()) collect_schema(root, each.value, path, keys);
+    if (schema["items"]) collect_schema(root, schema["items"], path + "[]", keys);
+    if (schema["additionalProperties"].is_object())
+        collect_schema(root, schema["additionalProperties"], path + ".*", keys);
+    for (const auto& each : schema["properties"].members()) {
+        const auto below = (path.empty() ? "" : path + '.') + each.key;
+        BOOST_TEST(!each.value["description"].string().value_or("").empty(), below);
+        keys.emplace(below, each.value["default"].scalar().value_or(""));
+        collect_schema(root, each.value, below, keys);
+    }
+}
+
+Lines names_of(const Keys& keys) {
+    Lines names;
+    for (const auto& [key, value] : keys) names.push_back(key);
+    return names;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defaults) {
+    const auto text = std::regex_replace(example("orbridge.yaml"), std::regex("\n( +)#([a-z_]+:)"), "\n$1$2");
+    // Uncommented, `url` is there in both of its forms.
+    const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
+    for (const auto* name :
+         {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN"})
+        ::setenv(name, "x", 1);
+    Complaints complaints;
+    Keys in_example;
+    collect_yaml(ConfigNode::parse(once, "orbridge.yaml", complaints), "", in_example);
+    check(complaints.lines(), {});
+
+    const auto document = JsonDocument::parse(example("orbridge.schema.json"));
+    BOOST_REQUIRE(document.has_value());
+    Keys in_schema;
+    collect_schema((*document)->root(), (*document)->root(), "", in_schema);
+
+    check(names_of(in_example), names_of(in_schema));
+    BOOST_TEST(in_schema.size() > 70U);
+    for (const auto& [key, value] : in_schema)
+        if (!value.empty()) BOOST_TEST(in_example[key] == value, key << ": " << in_example[key] << " or " << value);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
