@@ -191,16 +191,14 @@ void Evaluation::write_members(const ObjectOf& object, const Json& base, JsonWri
 std::optional<std::string> Evaluation::render_members_of(const MembersOf& wanted, const Json& base) {
     const auto object = first_object(wanted.of, base);
     if (!object) return std::nullopt;
+    auto left_out = wanted.without;
+    for (const auto& [key, value] : wanted.with.members) left_out.push_back(fill(key));
     JsonWriter out;
     out.object();
     write_members(wanted.with, object, out);
-    const auto left_out = [&](const std::string& key) {
-        const auto& replaced = wanted.with.members;
-        return std::find(wanted.without.begin(), wanted.without.end(), key) != wanted.without.end() ||
-               std::any_of(replaced.begin(), replaced.end(), [&](const auto& one) { return fill(one.first) == key; });
-    };
     for (const auto& member : object.members())
-        if (!left_out(member.key)) out.raw_key(member.raw_key).raw(member.value.raw());
+        if (std::find(left_out.begin(), left_out.end(), member.key) == left_out.end())
+            out.raw_key(member.raw_key).raw(member.value.raw());
     return std::move(out.end()).text();
 }
 
