@@ -1,0 +1,311 @@
+#include "bridge/deliver/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace orbridge {
+namespace {
+
+/// Should a store name a time that has come and yet hand out nothing, it is not asked in a circle.
+constexpr milliseconds kAskAgain{10};
+
+Retry retry_after_failure(const TransportFailure& failure, const std::string& doing) {
+    Retry retry;
+    retry.reason = doing + failure.reason;
+    retry.why = failure.timed_out ? Retry::Why::Timeout : Retry::Why::Trouble;
+    retry.unclear = failure.reached == TransportFailure::Reached::Unclear;
+    return retry;
+}
+
+Retry still_unknown(const Exchange& exchange) {
+    const std::string doing = "asking whether an earlier attempt arrived: ";
+    auto retry = std::holds_alternative<TransportFailure>(exchange)
+                     ? retry_after_failure(std::get<TransportFailure>(exchange), doing)
+                     : Retry{.reason = doing + "HTTP " + std::to_string(std::get<HttpResponse>(exchange).status)};
+    retry.unclear = true;
+    return retry;
+}
+
+const char* word_for(const Outcome& outcome) {
+    return std::visit(Overloaded{[](const Delivered& d) { return d.duplicate ? "duplicate" : "delivered"; },
+                                 [](const Retry&) { return "retry"; }, [](const Rejected&) { return "rejected"; }},
+                      outcome);
+}
+
+std::string reason_of(const Outcome& outcome) {
+    return std::visit(
+        Overloaded{[](const Delivered&) { return std::string(); }, [](const Retry& retry) { return retry.reason; },
+                   [](const Rejected& rejected) { return rejected.reason; }},
+        outcome);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Store& store, Transport& transport, Recorder& recorder, const Clock& clock, Random& random,
+                       Log& log, DispatcherSettings settings)
+    : store_(store),
+      transport_(transport),
+      recorder_(recorder),
+      clock_(clock),
+      random_(random),
+      log_(log),
+      settings_(settings) {
+    recorder_.when_due([this](const Recorder::Dues& dues) { tell(dues); });
+}
+
+// ---- told from other threads ----------------------------------------------------------------------
+
+void Dispatcher::set_targets(std::vector<DeliveryTarget> targets) {
+    inbox_.with([&](Inbox& inbox) { inbox.targets = std::move(targets); });
+    transport_.wake();
+}
+
+void Dispatcher::wake(const std::vector<TargetId>& targets) {
+    inbox_.with([&](Inbox& inbox) {
+        for (const auto& target : targets) inbox.dues[target] = TimePoint{};
+    });
+    transport_.wake();
+}
+
+void Dispatcher::tell(const Recorder::Dues& dues) {
+    inbox_.with([&](Inbox& inbox) {
+        for (const auto& [target, due] : dues) {
+            const auto [entry, added] = inbox.dues.emplace(target, due);
+            if (!added) entry->second = std::min(entry->second, due);
+        }
+    });
+    transport_.wake();
+}
+
+// ---- which targets have something to do -----------------------------------------------------------
+
+milliseconds Dispatcher::step() {
+    const auto now = clock_.now();
+    take_inbox(now);
+    if (blocked_until_ && now < *blocked_until_) return pause(now);
+    blocked_until_.reset();
+    if (!missing_reported_) report_missing(now);
+    start_timed(now);
+    claim_ready(now);
+    return pause(now);
+}
+
+void Dispatcher::take_inbox(TimePoint now) {
+    auto inbox = inbox_.with([](Inbox& shared) { return std::exchange(shared, {}); });
+    if (inbox.targets) configure(*std::move(inbox.targets), now);
+    for (const auto& [target, due] : inbox.dues) set_due(lane_of(target), due, now);
+}
+
+void Dispatcher::configure(std::vector<DeliveryTarget> targets, TimePoint now) {
+    for (auto& [id, lane] : lanes_) lane->recipe = nullptr;
+    for (auto& target : targets) {
+        auto& lane = lane_of(target.id);
+        lane.recipe = std::move(target.recipe);
+        lane.in_flight_max = target.in_flight_max;
+        lane.retry = std::move(target.retry);
+        lane.reported = false;
+        set_due(lane, TimePoint{}, now);
+    }
+    missing_reported_ = false;
+}
+
+/// What waits for a target that is not configured stays pending: it may come back, or be cancelled by hand.
+void Dispatcher::report_missing(TimePoint now) {
+    const auto pending = store_.pending_targets();
+    if (!pending) return store_failed(pending.error(), now);
+    missing_reported_ = true;
+    for (const auto& [id, due] : *pending) {
+        auto& lane = lane_of(id);
+        if (!lane.recipe && !std::exchange(lane.reported, true))
+            log_.warn("target.not_configured", {{"target", id}, {"pending_since", to_iso8601(due)}});
+    }
+}
+
+Dispatcher::Lane& Dispatcher::lane_of(const TargetId& id) {
+    auto& lane = lanes_[id];
+    if (!lane) {
+        lane = std::make_unique<Lane>();
+        lane->id = id;
+    }
+    return *lane;
+}
+
+void Dispatcher::set_due(Lane& lane, TimePoint due, TimePoint now) {
+    lane.due = std::min(lane.due.value_or(due), due);
+    queue(lane, now);
+}
+
+/// Puts the lane where it belongs: among the ready, the timed, or nowhere.
+void Dispatcher::queue(Lane& lane, TimePoint now) {
+    if (lane.timer) timers_.erase({*std::exchange(lane.timer, std::nullopt), &lane});
+    if (lane.ready || !lane.due || !lane.recipe || lane.in_flight >= lane.in_flight_max) return;
+    if (*lane.due <= now) {
+        lane.ready = true;
+        ready_.push_back(&lane);
+    } else {
+        lane.timer = lane.due;
+        timers_.emplace(*lane.timer, &lane);
+    }
+}
+
+void Dispatcher::start_timed(TimePoint now) {
+    while (!timers_.empty() && timers_.begin()->first <= now) queue(*timers_.begin()->second, now);
+}
+
+bool Dispatcher::may_claim() const {
+    return in_flight_ < settings_.in_flight_max && recorder_.backlog() < settings_.backlog_max;
+}
+
+void Dispatcher::claim_ready(TimePoint now) {
+    while (!ready_.empty() && may_claim()) {
+        auto& lane = *ready_.front();
+        ready_.pop_front();
+        lane.ready = false;
+        if (lane.recipe && lane.in_flight < lane.in_flight_max && !claim_from(lane, now)) return;
+    }
+}
+
+/// An equal share of the room for each target that waits for it.
+bool Dispatcher::claim_from(Lane& lane, TimePoint now) {
+    const int room = settings_.in_flight_max - in_flight_;
+    const int share = std::max(1, room / static_cast<int>(ready_.size() + 1));
+    auto batch = store_.claim(lane.id, now, settings_.hold, std::min(share, lane.in_flight_max - lane.in_flight));
+    if (!batch) {
+        store_failed(batch.error(), now);
+        queue(lane, now);
+        return false;
+    }
+    lane.due = batch->next_due;
+    if (batch->claims.empty() && lane.due) lane.due = std::max(*lane.due, now + kAskAgain);
+    for (auto& claim : batch->claims) begin(lane, std::move(claim), now);
+    queue(lane, now);
+    return true;
+}
+
+void Dispatcher::store_failed(const Error& error, TimePoint now) {
+    blocked_until_ = now + settings_.store_pause;
+    log_.error("dispatcher.store_unavailable", {{"reason", error.message}});
+}
+
+/// What waits for room, or for the recorder, is woken by it.
+milliseconds Dispatcher::pause(TimePoint now) const {
+    auto until = blocked_until_;
+    if (!until && !timers_.empty()) until = timers_.begin()->first;
+    return until ? std::max(*until - now, milliseconds{0}) : Transport::kNoEnd;
+}
+
+// ---- one attempt ----------------------------------------------------------------------------------
+
+void Dispatcher::begin(Lane& lane, Claim claim, TimePoint now) {
+    ++lane.in_flight;
+    ++in_flight_;
+    const auto flight = std::make_shared<Flight>();
+    flight->claim = std::move(claim);
+    flight->lane = &lane;
+    flight->recipe = lane.recipe;
+    flight->started_at = now;
+    flight->unclear = flight->claim.delivery.unclear;
+    if (flight->unclear) {
+        if (auto inquiry = flight->recipe->inquiry_for(flight->claim.delivery)) return ask(flight, *std::move(inquiry));
+    }
+    send(flight);
+}
+
+void Dispatcher::ask(const FlightPtr& flight, HttpRequest inquiry) {
+    transport_.send(std::move(inquiry),
+                    [this, flight](Transport::Finished finished) { asked(flight, std::move(finished)); });
+}
+
+void Dispatcher::asked(const FlightPtr& flight, Transport::Finished finished) {
+    flight->duration += finished.duration;
+    if (given_back(flight, finished.exchange)) return;
+    const auto* response = std::get_if<HttpResponse>(&finished.exchange);
+    const auto& delivery = flight->claim.delivery;
+    const auto arrived = response != nullptr ? flight->recipe->arrived(delivery, *response) : Recipe::Arrived::Unknown;
+    switch (arrived) {
+        case Recipe::Arrived::Yes:
+            return conclude(flight, Delivered{.reference = delivery.id.value, .duplicate = true}, response);
+        case Recipe::Arrived::No: flight->unclear = false; return send(flight);
+        case Recipe::Arrived::Unknown: return conclude(flight, still_unknown(finished.exchange), response);
+    }
+}
+
+void Dispatcher::send(const FlightPtr& flight) {
+    auto request = flight->recipe->request_for(flight->claim.delivery, flight->claim.route);
+    if (!request) {
+        if (request.error().kind == Error::Kind::Invalid)
+            return conclude(flight, Rejected{request.error().message}, nullptr);
+        return conclude(flight, Retry{.reason = request.error().message}, nullptr);
+    }
+    flight->claim.delivery.event.payload = {};  // it is in the request now, and may be large
+    transport_.send(*std::move(request),
+                    [this, flight](Transport::Finished finished) { sent(flight, std::move(finished)); });
+}
+
+void Dispatcher::sent(const FlightPtr& flight, Transport::Finished finished) {
+    flight->duration += finished.duration;
+    if (given_back(flight, finished.exchange)) return;
+    if (const auto* failure = std::get_if<TransportFailure>(&finished.exchange))
+        return conclude(flight, retry_after_failure(*failure, ""), nullptr);
+    const auto& response = std::get<HttpResponse>(finished.exchange);
+    conclude(flight, flight->recipe->outcome_of(flight->claim.delivery, response), &response);
+}
+
+/// At a stop, what was certainly not seen by the other side is no attempt.
+bool Dispatcher::given_back(const FlightPtr& flight, const Exchange& exchange) {
+    const auto* failure = std::get_if<TransportFailure>(&exchange);
+    if (!stopping_ || failure == nullptr || failure->reached != TransportFailure::Reached::NothingSent) return false;
+    store_.release({flight->claim});
+    leave(flight);
+    return true;
+}
+
+void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response) {
+    Settle settle;
+    settle.claim = std::move(flight->claim);
+    const auto& delivery = settle.claim.delivery;
+    const int number = delivery.attempts_made + 1;
+    settle.attempt = {.number = number,
+                      .started_at = flight->started_at,
+                      .duration = flight->duration,
+                      .status = response != nullptr ? response->status : 0,
+                      .outcome = word_for(outcome),
+                      .reason = reason_of(outcome),
+                      .answer = response != nullptr ? response->body : std::string()};
+    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, clock_.now(), random_.unit());
+    // A doubt stays until an answer has settled it: this attempt may have failed before it could.
+    const auto* retry = std::get_if<Retry>(&outcome);
+    settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
+    if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
+        settle.reference = delivered->reference;
+        const FollowedJob job{
+            .delivery = delivery.id, .target = delivery.target, .job = settle.reference, .state = {}, .result = {}};
+        settle.follow_job = !settle.reference.empty() && flight->recipe->follow_request(job).has_value();
+    }
+    settle.claim.delivery.event.payload = {};
+    leave(flight);
+    recorder_.add(std::move(settle));
+}
+
+void Dispatcher::leave(const FlightPtr& flight) {
+    --in_flight_;
+    --flight->lane->in_flight;
+    queue(*flight->lane, clock_.now());
+}
+
+// ---- the loop -------------------------------------------------------------------------------------
+
+void Dispatcher::run(const std::stop_token& stop) {
+    const std::stop_callback waking(stop, [this] { transport_.wake(); });
+    while (!stop.stop_requested()) transport_.poll(step());
+    finish();
+}
+
+void Dispatcher::finish() {
+    stopping_ = true;
+    const auto until = clock_.now() + settings_.stop_timeout;
+    for (auto now = clock_.now(); in_flight_ > 0 && now < until; now = clock_.now()) transport_.poll(until - now);
+    transport_.stop();
+}
+
+}  // namespace orbridge

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "bridge/core/guarded.h"
+#include "bridge/core/log.h"
+#include "bridge/core/random.h"
+#include "bridge/deliver/recipe.h"
+#include "bridge/deliver/recorder.h"
+#include "bridge/deliver/transport.h"
+#include "bridge/record/settle.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// A target as the dispatcher needs it.
+struct DeliveryTarget {
+    TargetId id;
+    std::shared_ptr<const Recipe> recipe;
+    int in_flight_max = 10;
+    RetryPolicy retry = default_retry_policy();
+};
+
+struct DispatcherSettings {
+    int in_flight_max = 512;            ///< of all targets together
+    milliseconds hold{15 * 60'000};     ///< far longer than an attempt and its recording may take
+    std::size_t backlog_max = 2'048;    ///< attempts not yet recorded, beyond which nothing is claimed
+    milliseconds stop_timeout{10'000};  ///< for what is in flight at a stop
+    milliseconds store_pause{1'000};    ///< after the store could not be asked
+};
+
+/// Takes due deliveries from the store, has them written by their recipes, sends them, and gives what came of
+/// it to the recorder. It keeps to each target's cap and the common one, and takes targets in turn, so that
+/// one that hangs or has a long queue holds up no other. It asks the store only when something is due.
+///
+/// One thread drives it: run(), or in tests step() and the transport's poll() in turn. set_targets() and wake()
+/// from any thread. Everything given to it must outlive it; the recorder must not step after it is gone.
+class Dispatcher {
+public:
+    Dispatcher(Store& store, Transport& transport, Recorder& recorder, const Clock& clock, Random& random, Log& log,
+               DispatcherSettings settings = {});
+
+    /// From the next step on. Deliveries to targets that are not among them stay pending.
+    void set_targets(std::vector<DeliveryTarget> targets);
+    /// These targets may have something due: to be called after each commit that adds deliveries.
+    void wake(const std::vector<TargetId>& targets);
+
+    /// Starts what may be started now. How long the transport may be polled for.
+    milliseconds step();
+    /// Until stopped; then waits for what is in flight, at most for the stop timeout, and stops the transport.
+    void run(const std::stop_token& stop);
+    /// The second half of run().
+    void finish();
+
+    int in_flight() const { return in_flight_; }
+
+private:
+    /// What is known of one target. Never removed, as flights and queues hold its address.
+    struct Lane {
+        TargetId id;
+        std::shared_ptr<const Recipe> recipe;  ///< none: not configured
+        int in_flight_max = 0;
+        RetryPolicy retry;
+        int in_flight = 0;
+        std::optional<TimePoint> due;    ///< when to ask the store
+        std::optional<TimePoint> timer;  ///< its place in timers_
+        bool ready = false;              ///< stands in ready_
+        bool reported = false;           ///< as not configured
+    };
+    struct Flight {
+        Claim claim;
+        Lane* lane = nullptr;
+        std::shared_ptr<const Recipe> recipe;
+        TimePoint started_at{};
+        milliseconds duration{0};
+        bool unclear = false;  ///< an earlier attempt may have arrived
+    };
+    using FlightPtr = std::shared_ptr<Flight>;
+    struct Inbox {
+        std::optional<std::vector<DeliveryTarget>> targets;
+        Recorder::Dues dues;
+    };
+
+    void tell(const Recorder::Dues& dues);
+    void take_inbox(TimePoint now);
+    void configure(std::vector<DeliveryTarget> targets, TimePoint now);
+    void report_missing(TimePoint now);
+    Lane& lane_of(const TargetId& id);
+    void set_due(Lane& lane, TimePoint due, TimePoint now);
+    void queue(Lane& lane, TimePoint now);
+    void start_timed(TimePoint now);
+    void claim_ready(TimePoint now);
+    bool may_claim() const;
+    bool claim_from(Lane& lane, TimePoint now);
+    void store_failed(const Error& error, TimePoint now);
+    milliseconds pause(TimePoint now) const;
+
+    void begin(Lane& lane, Claim claim, TimePoint now);
+    void ask(const FlightPtr& flight, HttpRequest inquiry);
+    void asked(const FlightPtr& flight, Transport::Finished finished);
+    void send(const FlightPtr& flight);
+    void sent(const FlightPtr& flight, Transport::Finished finished);
+    void conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response);
+    bool given_back(const FlightPtr& flight, const Exchange& exchange);
+    void leave(const FlightPtr& flight);
+
+    Store& store_;
+    Transport& transport_;
+    Recorder& recorder_;
+    const Clock& clock_;
+    Random& random_;
+    Log& log_;
+    const DispatcherSettings settings_;
+
+    Guarded<Inbox> inbox_;
+
+    // Of the driving thread alone.
+    std::unordered_map<TargetId, std::unique_ptr<Lane>> lanes_;
+    std::deque<Lane*> ready_;                       ///< have something due and room for it; taken in turn
+    std::set<std::pair<TimePoint, Lane*>> timers_;  ///< have room, and something due later
+    int in_flight_ = 0;
+    std::optional<TimePoint> blocked_until_;  ///< the store could not be asked
+    bool missing_reported_ = true;
+    bool stopping_ = false;
+};
+
+}  // namespace orbridge
