@@ -1,0 +1,101 @@
+#include "bridge/store/group_writer.h"
+
+#include <algorithm>
+
+namespace orbridge {
+namespace {
+
+constexpr const char* kBegin = "BEGIN IMMEDIATE";
+constexpr const char* kCommit = "COMMIT";
+constexpr const char* kRollback = "ROLLBACK";
+
+}  // namespace
+
+GroupWriter::GroupWriter(Database& db, const Limits& limits) : db_(db), limits_(limits), thread_([this] { loop(); }) {}
+
+GroupWriter::~GroupWriter() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    arrived_.notify_one();
+    thread_.join();
+}
+
+Status GroupWriter::enqueue(Write& one) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (queue_.size() >= limits_.queue_max)
+            return Error{Error::Kind::Unavailable,
+                         "cannot " + std::string(one.doing) + ": too many writes are waiting for the disk"};
+        queue_.push_back(&one);
+        if (idle_) arrived_.notify_one();
+        idle_ = false;
+    }
+    one.done.wait();
+    return std::move(one.result);
+}
+
+void GroupWriter::loop() {
+    Batch batch;
+    while (take(batch)) {
+        commit(batch);
+        for (auto* one : batch) one->done.set();
+    }
+}
+
+/// False: stopped, and nothing is left.
+bool GroupWriter::take(Batch& batch) {
+    batch.clear();
+    std::unique_lock lock(mutex_);
+    idle_ = queue_.empty();
+    arrived_.wait(lock, [this] { return !queue_.empty() || stopping_; });
+    idle_ = false;
+    const auto count = std::min(queue_.size(), static_cast<std::size_t>(std::max(1, limits_.batch_max)));
+    const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+    batch.assign(queue_.begin(), end);
+    queue_.erase(queue_.begin(), end);
+    return !batch.empty();
+}
+
+/// One bad write must hurt nobody else: if the batch fails, each gets a transaction of its own.
+void GroupWriter::commit(const Batch& batch) {
+    const auto together = run_all(batch);
+    if (together) return;
+    if (batch.size() == 1) {
+        batch.front()->result = together.error();
+        return;
+    }
+    for (auto* one : batch) {
+        const auto alone = run_all({one});
+        if (!alone) one->result = alone.error();
+    }
+}
+
+Status GroupWriter::run_all(const Batch& batch) {
+    std::string_view doing = batch.front()->doing;
+    auto run = [&]() -> Status {
+        db_.exec(kBegin);
+        for (auto* one : batch) {
+            doing = one->doing;
+            auto done = one->call(one->work, db_);
+            if (!done) return done;
+        }
+        db_.exec(kCommit);
+        return Ok{};
+    };
+    auto status = attempt(doing, run);
+    if (!status) rollback();
+    return status;
+}
+
+void GroupWriter::rollback() {
+    // After a full disk or an I/O error SQLite may have rolled back by itself.
+    if (!db_.in_transaction()) return;
+    [[maybe_unused]] const auto undone = attempt("undo a write", [&]() -> Status {
+        db_.exec(kRollback);
+        return Ok{};
+    });
+}
+
+}  // namespace orbridge

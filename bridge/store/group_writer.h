@@ -1,0 +1,68 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "bridge/core/result.h"
+#include "bridge/store/signal.h"
+#include "bridge/store/sqlite.h"
+
+namespace orbridge {
+
+/// All writing to one database: one thread, one connection, group commit. What is queued when the
+/// writer is free goes into one transaction and shares one fsync; a lone write never waits for company.
+/// Safe from any thread; writers block until their change is durable or has failed.
+class GroupWriter {
+public:
+    struct Limits {
+        int batch_max = 128;           ///< writes in one transaction
+        std::size_t queue_max = 4096;  ///< waiting writes; more are refused as Unavailable
+    };
+    /// Takes over `db`: nobody else may use it as long as this lives.
+    GroupWriter(Database& db, const Limits& limits);
+    /// Ends after everything queued is written. Nobody may be calling `write` any more.
+    ~GroupWriter();
+    GroupWriter(const GroupWriter&) = delete;
+    GroupWriter& operator=(const GroupWriter&) = delete;
+
+    /// Runs `work(db)` -> Status inside a transaction on the writer's thread. Ok means committed. An
+    /// Error, its own or SQLite's, means that nothing of it was stored. `work` may run twice, the first
+    /// time undone: when a neighbour in its transaction failed.
+    template <class F>
+    Status write(std::string_view doing, F&& work) {
+        Write one{doing, &work, [](void* f, Database& db) { return (*static_cast<std::decay_t<F>*>(f))(db); }};
+        return enqueue(one);
+    }
+
+private:
+    struct Write {
+        std::string_view doing;
+        void* work;
+        Status (*call)(void* work, Database& db);
+        Status result = Ok{};
+        Signal done{};
+    };
+    using Batch = std::vector<Write*>;
+
+    Status enqueue(Write& one);
+    void loop();
+    bool take(Batch& batch);
+    void commit(const Batch& batch);
+    Status run_all(const Batch& batch);
+    void rollback();
+
+    Database& db_;
+    const Limits limits_;
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::vector<Write*> queue_;
+    bool idle_ = false;
+    bool stopping_ = false;
+    std::thread thread_;  // last: uses everything above
+};
+
+}  // namespace orbridge

@@ -1,0 +1,485 @@
+#include "bridge/store/memory_store.h"
+
+#include <algorithm>
+
+#include "bridge/store/keys.h"
+
+namespace orbridge {
+namespace {
+
+constexpr std::size_t kAnswerBytesMax = 20'000;
+
+Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
+Error no_delivery(const DeliveryId& id) { return {Error::Kind::NotFound, "there is no delivery " + id.value}; }
+
+TimePoint created_at(const DeliveryId& id) {
+    const auto key = pack_uuid(id.value);
+    return key ? time_of_uuid(key->view()) : TimePoint{};
+}
+
+bool within(TimePoint time, const std::optional<TimePoint>& since, const std::optional<TimePoint>& until) {
+    return (!since || time >= *since) && (!until || time < *until);
+}
+
+bool matches(const std::string& wanted, const std::string& value) { return wanted.empty() || wanted == value; }
+
+bool matches(const EventQuery& query, const Event& event) {
+    return (!query.state || *query.state == event.state) && matches(query.source, event.source.value) &&
+           matches(query.channel, event.channel) && matches(query.subject, event.subject) &&
+           within(event.received_at, query.since, query.until) &&
+           (query.before_sequence == 0 || event.sequence < query.before_sequence);
+}
+
+bool matches(const DeliveryQuery& query, const DeliveryRow& row) {
+    return (!query.state || *query.state == row.state) && matches(query.target, row.target.value) &&
+           matches(query.event, row.event.value) && within(row.created_at, query.since, query.until) &&
+           (query.before_id.empty() || row.id.value < query.before_id);
+}
+
+bool job_ended(const FollowedJob& job) { return job.state != "waiting" && job.state != "running"; }
+
+std::optional<Error> bad_id(const NewEvent& event) {
+    if (!is_uuid(event.event.id.value)) return Error{Error::Kind::Invalid, "event id is not a UUID"};
+    for (const auto& delivery : event.deliveries)
+        if (!is_uuid(delivery.id.value)) return Error{Error::Kind::Invalid, "delivery id is not a UUID"};
+    return std::nullopt;
+}
+
+}  // namespace
+
+// ---- accept
+
+Result<Accepted> MemoryStore::accept(const NewEvent& event) {
+    if (auto bad = bad_id(event)) return *bad;
+    return state_.with([&](State& state) -> Result<Accepted> {
+        for (const auto& delivery : event.deliveries)
+            if (state.delivery_ids.count(delivery.id) != 0 && state.event_ids.count(event.event.id) == 0)
+                return Error{Error::Kind::Unavailable, "a delivery with the id " + delivery.id.value + " exists"};
+        const auto& source = event.event.source;
+        auto& heard = state.heard[{source.value, event.event.intake}];
+        heard = {source.value, event.event.intake, std::max(heard.last_at, event.event.received_at), heard.count + 1};
+        if (auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
+        const auto sequence = ++state.last_sequence;
+        auto& stored = state.events[sequence];
+        stored = {event.event, {}, event.twin_key, {event.event.intake}, 0};
+        stored.event.sequence = sequence;
+        state.event_ids[event.event.id] = sequence;
+        if (!event.dedup_key.empty()) {
+            stored.dedup_keys.insert(event.dedup_key);
+            state.dedup[{source, event.dedup_key}] = sequence;
+        }
+        add(state, stored, event.deliveries);
+        return Accepted{event.event.id, false};
+    });
+}
+
+std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent& event) const {
+    const auto& source = event.event.source;
+    if (!event.dedup_key.empty()) {
+        const auto same = state.dedup.find({source, event.dedup_key});
+        if (same != state.dedup.end()) return state.events.at(same->second).event.id;
+    }
+    if (state.event_ids.count(event.event.id) != 0) return event.event.id;
+    if (event.twin_key.empty()) return std::nullopt;
+    for (auto& [sequence, earlier] : state.events) {
+        const auto apart = std::chrono::abs(event.event.received_at - earlier.event.received_at);
+        if (earlier.twin_key != event.twin_key || earlier.event.source != source || apart > twin_window_) continue;
+        if (!earlier.seen.insert(event.event.intake).second) continue;
+        if (!event.dedup_key.empty()) {
+            earlier.dedup_keys.insert(event.dedup_key);
+            state.dedup[{source, event.dedup_key}] = sequence;
+        }
+        return earlier.event.id;
+    }
+    return std::nullopt;
+}
+
+void MemoryStore::add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries) {
+    for (const auto& asked : deliveries) {
+        const Place place{to.event.sequence, to.deliveries++};
+        auto& delivery = state.deliveries[place];
+        delivery.asked = asked;
+        delivery.due_at = asked.due_at;
+        state.delivery_ids[asked.id] = place;
+        if (!asked.order_key.empty()) {
+            auto& open = state.open[{asked.target, asked.order_key}];
+            delivery.waiting = !open.empty();
+            open.insert(place);
+        }
+        if (!delivery.waiting) state.claimable[asked.target].insert({asked.due_at, place});
+    }
+}
+
+Status MemoryStore::remap(const EventId& id, const NewEvent& mapped) {
+    return state_.with([&](State& state) -> Status {
+        const auto known = state.event_ids.find(id);
+        if (known == state.event_ids.end()) return no_event(id);
+        auto& stored = state.events.at(known->second);
+        if (stored.event.state != EventState::Unmapped)
+            return Error{Error::Kind::Conflict, "the event is mapped already"};
+        const auto& source = stored.event.source;
+        if (!mapped.dedup_key.empty()) {
+            const auto same = state.dedup.find({source, mapped.dedup_key});
+            if (same != state.dedup.end() && same->second != known->second)
+                return Error{Error::Kind::Conflict, "the same event is stored already"};
+            for (const auto& key : stored.dedup_keys) state.dedup.erase({source, key});
+            stored.dedup_keys = {mapped.dedup_key};
+            state.dedup[{source, mapped.dedup_key}] = known->second;
+        }
+        auto event = mapped.event;
+        event.id = id;
+        event.sequence = stored.event.sequence;
+        event.source = stored.event.source;
+        event.intake = stored.event.intake;
+        event.received_at = stored.event.received_at;
+        event.state = EventState::Mapped;
+        stored.event = event;
+        stored.twin_key = mapped.twin_key;
+        add(state, stored, mapped.deliveries);
+        return Ok{};
+    });
+}
+
+Status MemoryStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
+    return state_.with([&](State& state) -> Status {
+        const auto known = state.event_ids.find(id);
+        if (known == state.event_ids.end()) return no_event(id);
+        add(state, state.events.at(known->second), deliveries);
+        return Ok{};
+    });
+}
+
+// ---- deliver
+
+Result<ClaimBatch> MemoryStore::claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) {
+    return state_.with([&](State& state) -> Result<ClaimBatch> {
+        ClaimBatch batch;
+        const auto earliest = [&](TimePoint at) { batch.next_due = std::min(batch.next_due.value_or(at), at); };
+        for (const auto& [due, place] : state.claimable[target]) {
+            const auto& delivery = state.deliveries.at(place);
+            if (delivery.token != 0 && delivery.until > now) {
+                earliest(delivery.until);
+                continue;
+            }
+            if (due > now || static_cast<int>(batch.claims.size()) >= limit) {
+                earliest(due);
+                break;
+            }
+            batch.claims.push_back(hand_out(state, place, now + hold));
+        }
+        return batch;
+    });
+}
+
+Claim MemoryStore::hand_out(State& state, const Place& place, TimePoint until) {
+    auto& delivery = state.deliveries.at(place);
+    delivery.token = ++state.last_token;
+    delivery.until = until;
+    const auto& asked = delivery.asked;
+    return {{asked.id, asked.target, state.events.at(place.first).event, delivery.attempts_made, delivery.unclear,
+             asked.replayed},
+            asked.route,
+            delivery.token,
+            until};
+}
+
+MemoryStore::StoredDelivery* MemoryStore::held(State& state, const Claim& claim, TimePoint now) {
+    const auto known = state.delivery_ids.find(claim.delivery.id);
+    if (known == state.delivery_ids.end() || claim.token == 0) return nullptr;
+    auto& delivery = state.deliveries.at(known->second);
+    const bool lost = delivery.token != claim.token || delivery.until <= now;
+    return lost || delivery.state != DeliveryState::Pending ? nullptr : &delivery;
+}
+
+Result<std::vector<bool>> MemoryStore::settle(const std::vector<Settle>& settles, TimePoint now) {
+    return state_.with([&](State& state) -> Result<std::vector<bool>> {
+        std::vector<bool> recorded;
+        for (const auto& settle : settles) {
+            auto* delivery = held(state, settle.claim, now);
+            recorded.push_back(delivery != nullptr);
+            if (delivery != nullptr) record(state, *delivery, settle, now);
+        }
+        return recorded;
+    });
+}
+
+void MemoryStore::record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now) {
+    delivery.token = 0;
+    delivery.unclear = settle.unclear;
+    auto attempt = settle.attempt;
+    attempt.number = ++delivery.attempts_made;
+    attempt.answer = attempt.answer.substr(0, kAnswerBytesMax);
+    delivery.attempts.push_back(attempt);
+    const auto& id = delivery.asked.id;
+    const auto& target = delivery.asked.target;
+    if (settle.follow_job) state.jobs.emplace(id, FollowedJob{id, target, settle.reference, "waiting", "", 0, now});
+    std::visit(Overloaded{[&](const Finished&) {
+                              delivery.reference = settle.reference;
+                              end(state, delivery, DeliveryState::Delivered, "", now);
+                          },
+                          [&](const Dead& dead) {
+                              delivery.reference = settle.reference;
+                              end(state, delivery, DeliveryState::Dead, dead.reason, now);
+                          },
+                          [&](const RetryAt& retry) {
+                              const auto place = state.delivery_ids.at(id);
+                              state.claimable[target].erase({delivery.due_at, place});
+                              delivery.due_at = retry.due;
+                              delivery.reason = attempt.reason;
+                              state.claimable[target].insert({delivery.due_at, place});
+                          }},
+               settle.settlement);
+}
+
+void MemoryStore::end(State& state, StoredDelivery& delivery, DeliveryState as, const std::string& reason,
+                      TimePoint now) {
+    const auto place = state.delivery_ids.at(delivery.asked.id);
+    const auto& target = delivery.asked.target;
+    state.claimable[target].erase({delivery.due_at, place});
+    const bool was_waiting = std::exchange(delivery.waiting, false);
+    delivery.state = as;
+    delivery.ended_at = now;
+    delivery.reason = reason;
+    delivery.token = 0;
+    if (delivery.asked.order_key.empty()) return;
+    const auto key = state.open.find({target, delivery.asked.order_key});
+    key->second.erase(place);
+    if (key->second.empty()) {
+        state.open.erase(key);
+    } else if (!was_waiting) {
+        auto& next = state.deliveries.at(*key->second.begin());
+        next.waiting = false;
+        state.claimable[target].insert({next.due_at, *key->second.begin()});
+    }
+}
+
+void MemoryStore::release(const std::vector<Claim>& claims) {
+    state_.with([&](State& state) {
+        for (const auto& claim : claims)
+            if (auto* delivery = held(state, claim, TimePoint::min())) delivery->token = 0;
+    });
+}
+
+Result<std::vector<std::pair<TargetId, TimePoint>>> MemoryStore::pending_targets() {
+    return state_.with([](State& state) -> Result<std::vector<std::pair<TargetId, TimePoint>>> {
+        std::vector<std::pair<TargetId, TimePoint>> targets;
+        for (const auto& [target, due] : state.claimable)
+            if (!due.empty()) targets.emplace_back(target, due.begin()->first);
+        return targets;
+    });
+}
+
+Result<std::uint64_t> MemoryStore::cancel(const std::optional<TargetId>& target,
+                                          const std::optional<DeliveryId>& wanted, const std::string& reason,
+                                          TimePoint now) {
+    return state_.with([&](State& state) -> Result<std::uint64_t> {
+        std::uint64_t cancelled = 0;
+        if (!target && !wanted) return cancelled;
+        for (auto& [place, delivery] : state.deliveries) {
+            if (delivery.state != DeliveryState::Pending) continue;
+            if (target && delivery.asked.target != *target) continue;
+            if (wanted && delivery.asked.id != *wanted) continue;
+            end(state, delivery, DeliveryState::Cancelled, reason, now);
+            ++cancelled;
+        }
+        return cancelled;
+    });
+}
+
+// ---- jobs followed
+
+Result<std::vector<FollowedJob>> MemoryStore::jobs_due(TimePoint now, int limit) {
+    return state_.with([&](State& state) -> Result<std::vector<FollowedJob>> {
+        std::vector<FollowedJob> due;
+        for (const auto& [id, job] : state.jobs)
+            if (!job_ended(job) && job.next_check_at <= now) due.push_back(job);
+        std::stable_sort(due.begin(), due.end(),
+                         [](const auto& a, const auto& b) { return a.next_check_at < b.next_check_at; });
+        if (due.size() > static_cast<std::size_t>(std::max(0, limit))) due.resize(static_cast<std::size_t>(limit));
+        return due;
+    });
+}
+
+Result<std::optional<TimePoint>> MemoryStore::next_job_check() {
+    return state_.with([](State& state) -> Result<std::optional<TimePoint>> {
+        std::optional<TimePoint> next;
+        for (const auto& [id, job] : state.jobs)
+            if (!job_ended(job)) next = std::min(next.value_or(job.next_check_at), job.next_check_at);
+        return next;
+    });
+}
+
+Status MemoryStore::record_job(const FollowedJob& job) {
+    return state_.with([&](State& state) -> Status {
+        if (state.delivery_ids.count(job.delivery) == 0) return no_delivery(job.delivery);
+        state.jobs[job.delivery] = job;
+        return Ok{};
+    });
+}
+
+Result<std::optional<FollowedJob>> MemoryStore::job_of(const DeliveryId& delivery) {
+    return state_.with([&](State& state) -> Result<std::optional<FollowedJob>> {
+        const auto found = state.jobs.find(delivery);
+        return found == state.jobs.end() ? std::nullopt : std::optional(found->second);
+    });
+}
+
+// ---- ask
+
+Result<Event> MemoryStore::event(const EventId& id) {
+    return state_.with([&](State& state) -> Result<Event> {
+        const auto known = state.event_ids.find(id);
+        if (known == state.event_ids.end()) return no_event(id);
+        return state.events.at(known->second).event;
+    });
+}
+
+Result<std::vector<Event>> MemoryStore::events(const EventQuery& query) {
+    return state_.with([&](State& state) -> Result<std::vector<Event>> {
+        std::vector<Event> found;
+        for (auto it = state.events.rbegin(); it != state.events.rend(); ++it) {
+            if (static_cast<int>(found.size()) >= query.limit) break;
+            if (matches(query, it->second.event)) found.push_back(it->second.event);
+        }
+        return found;
+    });
+}
+
+DeliveryRow MemoryStore::row_of(const State& state, const Place& place, const StoredDelivery& delivery) {
+    const auto& event = state.events.at(place.first).event;
+    DeliveryRow row;
+    row.id = delivery.asked.id;
+    row.event = event.id;
+    row.target = delivery.asked.target;
+    row.route = delivery.asked.route;
+    row.state = delivery.state;
+    row.in_flight = delivery.token != 0;
+    row.waiting_for_order = delivery.waiting;
+    row.attempts_made = delivery.attempts_made;
+    row.unclear = delivery.unclear;
+    row.replayed = delivery.asked.replayed;
+    row.created_at = created_at(row.id);
+    if (row.state == DeliveryState::Pending) row.due_at = delivery.due_at;
+    row.ended_at = delivery.ended_at;
+    row.reason = delivery.reason;
+    row.reference = delivery.reference;
+    row.event_class = event.event_class;
+    row.channel = event.channel;
+    row.event_name = event.event_name;
+    row.subject = event.subject;
+    return row;
+}
+
+Result<DeliveryRow> MemoryStore::delivery(const DeliveryId& id) {
+    return state_.with([&](State& state) -> Result<DeliveryRow> {
+        const auto known = state.delivery_ids.find(id);
+        if (known == state.delivery_ids.end()) return no_delivery(id);
+        return row_of(state, known->second, state.deliveries.at(known->second));
+    });
+}
+
+Result<std::vector<DeliveryRow>> MemoryStore::deliveries(const DeliveryQuery& query) {
+    if (!query.before_id.empty() && !is_uuid(query.before_id))
+        return Error{Error::Kind::Invalid, "no delivery id: " + query.before_id};
+    return state_.with([&](State& state) -> Result<std::vector<DeliveryRow>> {
+        std::vector<DeliveryRow> found;
+        for (auto it = state.delivery_ids.rbegin(); it != state.delivery_ids.rend(); ++it) {
+            if (static_cast<int>(found.size()) >= query.limit) break;
+            auto row = row_of(state, it->second, state.deliveries.at(it->second));
+            if (matches(query, row)) found.push_back(std::move(row));
+        }
+        return found;
+    });
+}
+
+Result<std::vector<Attempt>> MemoryStore::attempts(const DeliveryId& id) {
+    return state_.with([&](State& state) -> Result<std::vector<Attempt>> {
+        const auto known = state.delivery_ids.find(id);
+        if (known == state.delivery_ids.end()) return std::vector<Attempt>{};
+        return state.deliveries.at(known->second).attempts;
+    });
+}
+
+Result<StoreCounts> MemoryStore::counts() {
+    return state_.with([](State& state) -> Result<StoreCounts> {
+        StoreCounts counts;
+        counts.events = state.events.size();
+        for (const auto& [sequence, stored] : state.events)
+            if (stored.event.state == EventState::Unmapped) ++counts.unmapped;
+        for (const auto& [place, delivery] : state.deliveries) {
+            auto& row = counts.targets[delivery.asked.target];
+            const auto created = created_at(delivery.asked.id);
+            switch (delivery.state) {
+                case DeliveryState::Pending:
+                    ++row.pending;
+                    row.oldest_pending = std::min(row.oldest_pending.value_or(created), created);
+                    break;
+                case DeliveryState::Delivered: ++row.delivered; break;
+                case DeliveryState::Dead: ++row.dead; break;
+                case DeliveryState::Expired: ++row.expired; break;
+                case DeliveryState::Cancelled: ++row.cancelled; break;
+            }
+        }
+        return counts;
+    });
+}
+
+Result<std::vector<IntakeHeard>> MemoryStore::intakes_heard() {
+    return state_.with([](State& state) -> Result<std::vector<IntakeHeard>> {
+        std::vector<IntakeHeard> rows;
+        for (const auto& [key, row] : state.heard) rows.push_back(row);
+        return rows;
+    });
+}
+
+Result<std::optional<std::string>> MemoryStore::note(const std::string& key) {
+    return state_.with([&](State& state) -> Result<std::optional<std::string>> {
+        const auto found = state.notes.find(key);
+        return found == state.notes.end() ? std::nullopt : std::optional(found->second);
+    });
+}
+
+Status MemoryStore::set_note(const std::string& key, const std::string& value) {
+    state_.with([&](State& state) { state.notes[key] = value; });
+    return Ok{};
+}
+
+// ---- keep house
+
+Result<std::uint64_t> MemoryStore::prune(const RetentionPolicy& policy, TimePoint now, int limit) {
+    return state_.with([&](State& state) -> Result<std::uint64_t> {
+        std::vector<std::uint64_t> old;
+        for (const auto& [sequence, stored] : state.events) {
+            if (static_cast<int>(old.size()) >= limit) break;
+            if (removable(state, stored, policy, now)) old.push_back(sequence);
+        }
+        for (const auto sequence : old) remove(state, sequence);
+        return std::uint64_t{old.size()};
+    });
+}
+
+bool MemoryStore::removable(const State& state, const StoredEvent& stored, const RetentionPolicy& policy,
+                            TimePoint now) {
+    if (stored.event.received_at >= now - policy.finished) return false;
+    for (int number = 0; number < stored.deliveries; ++number) {
+        const auto& delivery = state.deliveries.at({stored.event.sequence, number});
+        const auto kept_for = delivery.state == DeliveryState::Dead ? policy.dead : policy.finished;
+        if (!delivery.ended_at || *delivery.ended_at >= now - kept_for) return false;
+    }
+    return true;
+}
+
+void MemoryStore::remove(State& state, std::uint64_t sequence) {
+    const auto& stored = state.events.at(sequence);
+    for (int number = 0; number < stored.deliveries; ++number) {
+        const auto found = state.deliveries.find({sequence, number});
+        state.jobs.erase(found->second.asked.id);
+        state.delivery_ids.erase(found->second.asked.id);
+        state.deliveries.erase(found);
+    }
+    for (const auto& key : stored.dedup_keys) state.dedup.erase({stored.event.source, key});
+    state.event_ids.erase(stored.event.id);
+    state.events.erase(sequence);
+}
+
+}  // namespace orbridge

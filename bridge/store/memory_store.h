@@ -1,0 +1,103 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bridge/core/guarded.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// The same promises as SqliteStore but durability, for tests and simulation.
+class MemoryStore final : public Store {
+public:
+    explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}) : twin_window_(twin_window) {}
+
+    Result<Accepted> accept(const NewEvent& event) override;
+    Status remap(const EventId& id, const NewEvent& mapped) override;
+    Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
+
+    Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
+    Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
+    void release(const std::vector<Claim>& claims) override;
+    Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() override;
+    Result<std::uint64_t> cancel(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                 const std::string& reason, TimePoint now) override;
+
+    Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) override;
+    Result<std::optional<TimePoint>> next_job_check() override;
+    Status record_job(const FollowedJob& job) override;
+    Result<std::optional<FollowedJob>> job_of(const DeliveryId& delivery) override;
+
+    Result<Event> event(const EventId& id) override;
+    Result<std::vector<Event>> events(const EventQuery& query) override;
+    Result<DeliveryRow> delivery(const DeliveryId& id) override;
+    Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) override;
+    Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
+    Result<StoreCounts> counts() override;
+    Result<std::vector<IntakeHeard>> intakes_heard() override;
+
+    Result<std::optional<std::string>> note(const std::string& key) override;
+    Status set_note(const std::string& key, const std::string& value) override;
+
+    Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
+    Status probe() override { return Ok{}; }
+
+private:
+    /// An event's sequence and the delivery's number: deliveries of one key go out in this order.
+    using Place = std::pair<std::uint64_t, int>;
+    using OrderKey = std::pair<TargetId, std::string>;
+
+    struct StoredEvent {
+        Event event;
+        std::set<std::string> dedup_keys;  ///< its own and its twins'
+        std::string twin_key;
+        std::set<Intake> seen;
+        int deliveries = 0;
+    };
+    struct StoredDelivery {
+        NewDelivery asked;
+        DeliveryState state = DeliveryState::Pending;
+        bool waiting = false;
+        int attempts_made = 0;
+        bool unclear = false;
+        TimePoint due_at{};
+        std::optional<TimePoint> ended_at;
+        std::string reason, reference;
+        std::uint64_t token = 0;  ///< of its holder; 0: nobody
+        TimePoint until{};
+        std::vector<Attempt> attempts;
+    };
+    struct State {
+        std::uint64_t last_sequence = 0, last_token = 0;
+        std::map<std::uint64_t, StoredEvent> events;
+        std::map<EventId, std::uint64_t> event_ids;
+        std::map<std::pair<SourceId, std::string>, std::uint64_t> dedup;
+        std::map<Place, StoredDelivery> deliveries;
+        std::map<DeliveryId, Place> delivery_ids;
+        std::map<TargetId, std::set<std::pair<TimePoint, Place>>> claimable;
+        std::map<OrderKey, std::set<Place>> open;  ///< with an order key: the claimable one and those behind it
+        std::map<DeliveryId, FollowedJob> jobs;
+        std::map<std::string, std::string> notes;
+        std::map<std::pair<std::string, Intake>, IntakeHeard> heard;
+    };
+
+    static void add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries);
+    std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
+    static StoredDelivery* held(State& state, const Claim& claim, TimePoint now);
+    static Claim hand_out(State& state, const Place& place, TimePoint until);
+    static void record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now);
+    static void end(State& state, StoredDelivery& delivery, DeliveryState as, const std::string& reason, TimePoint now);
+    static DeliveryRow row_of(const State& state, const Place& place, const StoredDelivery& delivery);
+    static bool removable(const State& state, const StoredEvent& event, const RetentionPolicy& policy, TimePoint now);
+    static void remove(State& state, std::uint64_t sequence);
+
+    const milliseconds twin_window_;
+    Guarded<State> state_;
+};
+
+}  // namespace orbridge

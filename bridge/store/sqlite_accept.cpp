@@ -1,0 +1,251 @@
+#include <utility>
+
+#include "bridge/store/sqlite_rows.h"
+#include "bridge/store/sqlite_store.h"
+
+namespace orbridge {
+namespace {
+
+using rows::code;
+using rows::ms;
+
+constexpr const char* kInsertEvent =
+    "INSERT INTO events (seq, id, dedup, twin, seen, state, intake, source, class, channel, event_name, subject,"
+    " occurred_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+constexpr const char* kIdByDedup = "SELECT id FROM events WHERE dedup = ?";
+constexpr const char* kIdByTwinDedup = "SELECT e.id FROM twins t JOIN events e ON e.seq = t.event WHERE t.dedup = ?";
+constexpr const char* kTwin =
+    "SELECT seq, id FROM events WHERE twin = ?1 AND received_at BETWEEN ?2 AND ?3 AND seen & ?4 = 0"
+    " ORDER BY seq LIMIT 1";
+constexpr const char* kTwinSeen = "UPDATE events SET seen = seen | ?2 WHERE seq = ?1";
+constexpr const char* kInsertTwin = "INSERT INTO twins (dedup, event) VALUES (?, ?) ON CONFLICT DO NOTHING";
+constexpr const char* kEventById = "SELECT seq, state FROM events WHERE id = ?";
+constexpr const char* kRemap =
+    "UPDATE events SET state = 0, dedup = coalesce(?2, dedup), twin = ?3, class = ?4, channel = ?5, event_name = ?6,"
+    " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
+constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND seq <> ?";
+// Waits if an open delivery of the same target and key is there already.
+constexpr const char* kInsertDelivery =
+    "INSERT INTO deliveries (seq, id, order_key, state, attempts, unclear, replayed, due_at, ended_at, target, route,"
+    " reason, reference) VALUES (?1, ?2, ?3, ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?3"
+    " AND state <= 1), 0, 0, ?4, ?5, NULL, ?6, ?7, '', '')";
+constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
+constexpr const char* kHeard =
+    "INSERT INTO heard (source, intake, last_at, count) VALUES (?, ?, ?, ?) ON CONFLICT (source, intake) DO UPDATE"
+    " SET last_at = excluded.last_at, count = excluded.count";
+
+Error not_a_uuid(std::string_view what, const std::string& value) {
+    return {Error::Kind::Invalid, std::string(what) + " id is not a UUID: " + value};
+}
+
+std::optional<Blob> blob(const std::optional<Key16>& key) {
+    if (!key) return std::nullopt;
+    return Blob{key->view()};
+}
+
+std::optional<EventId> find_id(Cursor cursor) {
+    if (!cursor.next()) return std::nullopt;
+    return EventId{unpack_uuid(cursor->view(0))};
+}
+
+}  // namespace
+
+// Everything that can be computed before the writer's thread has to wait for it.
+struct SqliteStore::PackedDelivery {
+    const NewDelivery* from = nullptr;
+    Key16 id{};
+    std::optional<std::int64_t> order_key{};
+};
+
+struct SqliteStore::PackedEvent {
+    const NewEvent* from = nullptr;
+    Key16 id{};
+    std::optional<Key16> dedup{}, twin{};
+    std::vector<PackedDelivery> deliveries{};
+    std::vector<IntakeHeard> heard{};
+};
+
+Result<std::vector<SqliteStore::PackedDelivery>> SqliteStore::pack(const std::vector<NewDelivery>& deliveries) {
+    if (deliveries.size() >= rows::kDeliveriesPerEvent)
+        return Error{Error::Kind::Invalid, "an event cannot have that many deliveries"};
+    std::vector<PackedDelivery> packed;
+    packed.reserve(deliveries.size());
+    for (const auto& delivery : deliveries) {
+        const auto id = pack_uuid(delivery.id.value);
+        if (!id) return not_a_uuid("delivery", delivery.id.value);
+        packed.push_back({&delivery, *id, std::nullopt});
+        if (!delivery.order_key.empty())
+            packed.back().order_key = hash_order(delivery.target.value, delivery.order_key);
+    }
+    return packed;
+}
+
+Result<SqliteStore::PackedEvent> SqliteStore::pack(const NewEvent& event) {
+    const auto id = pack_uuid(event.event.id.value);
+    if (!id) return not_a_uuid("event", event.event.id.value);
+    auto deliveries = pack(event.deliveries);
+    if (!deliveries) return deliveries.error();
+    PackedEvent packed{.from = &event, .id = *id, .deliveries = *std::move(deliveries)};
+    const auto& source = event.event.source.value;
+    if (!event.dedup_key.empty()) packed.dedup = hash_key(source, event.dedup_key);
+    if (!event.twin_key.empty()) packed.twin = hash_key(source, event.twin_key);
+    return packed;
+}
+
+Result<Accepted> SqliteStore::accept(const NewEvent& event) {
+    auto packed = pack(event);
+    if (!packed) return packed.error();
+    packed->heard = heard_.rows_to_write(event.event.received_at);
+    Accepted accepted;
+    TallyChange change;
+    auto work = [&](Database& db) -> Status {
+        change.clear();
+        accepted = store_event(db, *packed, change);
+        write_heard(db, packed->heard);
+        return Ok{};
+    };
+    const auto stored = writer_.write("store the event", work);
+    if (!stored) return stored.error();
+    tally_.apply(change);
+    heard_.note(event.event.source.value, event.event.intake, event.event.received_at);
+    return accepted;
+}
+
+Accepted SqliteStore::store_event(Database& db, const PackedEvent& packed, TallyChange& change) {
+    if (packed.twin) {
+        if (const auto earlier = find_twin(db, packed)) return *earlier;
+    }
+    const auto& event = packed.from->event;
+    const auto seq = last_seq_ + 1;
+    const auto inserted = db.exec(
+        kInsertEvent, seq, Blob{packed.id.view()}, blob(packed.dedup), blob(packed.twin), 1 << code(event.intake),
+        code(event.state), code(event.intake), std::string_view(event.source.value),
+        std::string_view(event.event_class), std::string_view(event.channel), std::string_view(event.event_name),
+        std::string_view(event.subject), ms(event.occurred_at), ms(event.received_at), Blob{event.payload});
+    if (inserted == 0) {
+        const auto earlier = packed.dedup ? find_id(db.run(kIdByDedup, blob(packed.dedup))) : std::nullopt;
+        return {earlier.value_or(event.id), true};  // else the same event once more
+    }
+    last_seq_ = seq;
+    store_deliveries(db, seq, 0, packed.deliveries, change);
+    change.events += 1;
+    change.unmapped += event.state == EventState::Unmapped ? 1 : 0;
+    return {event.id, false};
+}
+
+/// An event that came already: by its own dedup key, by that of a twin, or now as a twin.
+std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& packed) {
+    if (packed.dedup) {
+        if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
+        if (const auto same = find_id(db.run(kIdByTwinDedup, blob(packed.dedup)))) return Accepted{*same, true};
+    }
+    const auto& event = packed.from->event;
+    const int seen = 1 << code(event.intake);
+    std::int64_t seq = 0;
+    EventId id;
+    {
+        auto cursor = db.run(kTwin, blob(packed.twin), ms(event.received_at - twin_window_),
+                             ms(event.received_at + twin_window_), seen);
+        if (!cursor.next()) return std::nullopt;
+        seq = cursor->integer(0);
+        id.value = unpack_uuid(cursor->view(1));
+    }
+    db.exec(kTwinSeen, seq, seen);
+    if (packed.dedup) db.exec(kInsertTwin, blob(packed.dedup), seq);
+    return Accepted{id, true};
+}
+
+void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::int64_t first_number,
+                                   const std::vector<PackedDelivery>& deliveries, TallyChange& change) {
+    auto seq = rows::delivery_seq(event, first_number);
+    for (const auto& [from, id, order_key] : deliveries) {
+        db.exec(kInsertDelivery, seq++, Blob{id.view()}, order_key, from->replayed, ms(from->due_at),
+                std::string_view(from->target.value), std::string_view(from->route));
+        change.moves.push_back({from->target, std::nullopt, DeliveryState::Pending});
+    }
+}
+
+void SqliteStore::write_heard(Database& db, const std::vector<IntakeHeard>& heard) {
+    for (const auto& row : heard)
+        db.exec(kHeard, std::string_view(row.source), code(row.intake), ms(row.last_at),
+                static_cast<std::int64_t>(row.count));
+}
+
+/// The number that an event's next delivery gets.
+static std::int64_t next_number(Database& db, std::int64_t event) {
+    auto cursor =
+        db.run(kLastNumber, rows::delivery_seq(event, 0), rows::delivery_seq(event, rows::kDeliveriesPerEvent - 1));
+    if (!cursor.next() || cursor->is_null(0)) return 0;
+    return cursor->integer(0) % rows::kDeliveriesPerEvent + 1;
+}
+
+static std::optional<std::pair<std::int64_t, EventState>> find_event(Database& db, const Key16& id) {
+    auto cursor = db.run(kEventById, Blob{id.view()});
+    if (!cursor.next()) return std::nullopt;
+    return std::pair{cursor->integer(0), static_cast<EventState>(cursor->small(1))};
+}
+
+static Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
+
+Status SqliteStore::remap(const EventId& id, const NewEvent& mapped) {
+    const auto key = pack_uuid(id.value);
+    if (!key) return no_event(id);
+    auto packed = pack(mapped);
+    if (!packed) return packed.error();
+    TallyChange change;
+    Status outcome = Ok{};
+    auto work = [&](Database& db) -> Status {
+        change.clear();
+        outcome = remap_event(db, *key, *packed, change);
+        return Ok{};
+    };
+    auto written = writer_.write("map the event anew", work);
+    if (!written) return written;
+    if (outcome) tally_.apply(change);
+    return outcome;
+}
+
+Status SqliteStore::remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change) {
+    const auto found = find_event(db, key);
+    if (!found) return no_event({unpack_uuid(key.view())});
+    const auto [seq, state] = *found;
+    if (state != EventState::Unmapped) return Error{Error::Kind::Conflict, "the event is mapped already"};
+    if (packed.dedup) {
+        if (const auto other = find_id(db.run(kOtherByDedup, blob(packed.dedup), seq)))
+            return Error{Error::Kind::Conflict, "the same event is stored already as " + other->value};
+    }
+    const auto& event = packed.from->event;
+    db.exec(kRemap, seq, blob(packed.dedup), blob(packed.twin), std::string_view(event.event_class),
+            std::string_view(event.channel), std::string_view(event.event_name), std::string_view(event.subject),
+            ms(event.occurred_at), Blob{event.payload});
+    store_deliveries(db, seq, next_number(db, seq), packed.deliveries, change);
+    change.unmapped -= 1;
+    return Ok{};
+}
+
+Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
+    const auto key = pack_uuid(id.value);
+    if (!key) return no_event(id);
+    const auto packed = pack(deliveries);
+    if (!packed) return packed.error();
+    TallyChange change;
+    Status outcome = Ok{};
+    auto work = [&](Database& db) -> Status {
+        change.clear();
+        const auto found = find_event(db, *key);
+        outcome = found ? Status(Ok{}) : Status(no_event(id));
+        if (!found) return Ok{};
+        const auto number = next_number(db, found->first);
+        if (number + static_cast<std::int64_t>(packed->size()) > rows::kDeliveriesPerEvent)
+            outcome = Error{Error::Kind::Invalid, "the event has too many deliveries already"};
+        else
+            store_deliveries(db, found->first, number, *packed, change);
+        return Ok{};
+    };
+    auto written = writer_.write("add deliveries", work);
+    if (!written) return written;
+    tally_.apply(change);
+    return outcome;
+}
+
+}  // namespace orbridge

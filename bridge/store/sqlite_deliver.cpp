@@ -1,0 +1,291 @@
+#include <algorithm>
+
+#include "bridge/store/sqlite_rows.h"
+#include "bridge/store/sqlite_store.h"
+
+namespace orbridge {
+namespace {
+
+using rows::code;
+using rows::ms;
+using rows::State;
+
+constexpr std::size_t kAnswerBytesMax = 20'000;
+constexpr int kCancelAtOnce = 500;  // in one transaction: others wait that long at most
+
+constexpr const char* kDue =
+    "SELECT seq, due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?"
+    " ORDER BY due_at, seq";
+constexpr const char* kFirstDue =
+    "SELECT due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ? ORDER BY due_at LIMIT 1";
+constexpr const char* kLoad = "SELECT " ORBRIDGE_EVENT_COLUMNS
+                              ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed"
+                              " FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
+                              " WHERE d.seq = ? AND d.state = 0";
+constexpr const char* kEnd =
+    "UPDATE deliveries SET state = ?2, ended_at = ?3, attempts = ?4, unclear = ?5, reason = ?6, reference = ?7"
+    " WHERE seq = ?1 AND state = 0";
+constexpr const char* kRetry =
+    "UPDATE deliveries SET due_at = ?2, attempts = ?3, unclear = ?4, reason = ?5 WHERE seq = ?1 AND state = 0";
+constexpr const char* kPromote =
+    "UPDATE deliveries SET state = 0 WHERE state = 1 AND seq = (SELECT seq FROM deliveries WHERE order_key = ?1"
+    " AND state <= 1 ORDER BY seq LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?1"
+    " AND state <= 1 AND state = 0)";
+constexpr const char* kInsertAttempt =
+    "INSERT INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kInsertJob =
+    "INSERT INTO jobs (delivery, target, job, state, result, checks, next_check_at)"
+    " VALUES (?, ?, ?, 'waiting', '', 0, ?) ON CONFLICT DO NOTHING";
+constexpr const char* kOpenOfTarget =
+    "SELECT seq, target, order_key FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?"
+    " ORDER BY due_at LIMIT ?";
+constexpr const char* kOpenById = "SELECT seq, target, order_key FROM deliveries WHERE id = ? AND state <= 1";
+constexpr const char* kCancel = "UPDATE deliveries SET state = 5, ended_at = ?2, reason = ?3 WHERE seq = ?1";
+
+struct OpenDelivery {
+    std::int64_t seq = 0;
+    TargetId target{};
+    std::optional<std::int64_t> order_key{};
+};
+
+std::vector<OpenDelivery> read_open(Cursor cursor) {
+    std::vector<OpenDelivery> open;
+    while (cursor.next()) {
+        open.push_back({cursor->integer(0), {cursor->text(1)}, std::nullopt});
+        if (!cursor->is_null(2)) open.back().order_key = cursor->integer(2);
+    }
+    return open;
+}
+
+/// The one before has ended: it is the next one's turn.
+void promote(Database& db, const std::optional<std::int64_t>& order_key) {
+    if (order_key) db.exec(kPromote, *order_key);
+}
+
+void record_attempt(Database& db, std::int64_t seq, const Settle& settle) {
+    const auto& attempt = settle.attempt;
+    db.exec(kInsertAttempt, seq, settle.claim.delivery.attempts_made + 1, ms(attempt.started_at),
+            std::int64_t{attempt.duration.count()}, attempt.status, std::string_view(attempt.outcome),
+            std::string_view(attempt.reason), Blob{std::string_view(attempt.answer).substr(0, kAnswerBytesMax)});
+}
+
+/// False: the delivery is not open any more.
+bool record_settlement(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now) {
+    const auto attempts = settle.claim.delivery.attempts_made + 1;
+    const auto end = [&](State state, std::string_view reason) {
+        const bool open = db.exec(kEnd, hold.delivery, code(state), ms(now), attempts, settle.unclear, reason,
+                                  std::string_view(settle.reference)) == 1;
+        if (open) promote(db, hold.order_key);
+        return open;
+    };
+    return std::visit(Overloaded{[&](const Finished&) { return end(State::Delivered, ""); },
+                                 [&](const Dead& dead) { return end(State::Dead, dead.reason); },
+                                 [&](const RetryAt& retry) {
+                                     return db.exec(kRetry, hold.delivery, ms(retry.due), attempts, settle.unclear,
+                                                    std::string_view(settle.attempt.reason)) == 1;
+                                 }},
+                      settle.settlement);
+}
+
+std::optional<DeliveryState> state_after(const Settlement& settlement) {
+    if (std::holds_alternative<Finished>(settlement)) return DeliveryState::Delivered;
+    if (std::holds_alternative<Dead>(settlement)) return DeliveryState::Dead;
+    return std::nullopt;
+}
+
+bool record(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now, TallyChange& change) {
+    if (!record_settlement(db, hold, settle, now)) return false;
+    record_attempt(db, hold.delivery, settle);
+    const auto& target = settle.claim.delivery.target;
+    if (settle.follow_job)
+        db.exec(kInsertJob, hold.delivery, std::string_view(target.value), std::string_view(settle.reference), ms(now));
+    if (const auto state = state_after(settle.settlement))
+        change.moves.push_back({target, DeliveryState::Pending, *state});
+    return true;
+}
+
+}  // namespace
+
+Result<ClaimBatch> SqliteStore::claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) {
+    return attempt("claim deliveries", [&]() -> Result<ClaimBatch> {
+        ClaimBatch batch;
+        // The lock spans the read: what ends after the read has its hold until then, so it is passed over.
+        const auto candidates = claims_.with(
+            [&](ClaimTable& table) { return hold_due(table, target, now, now + hold, limit, batch.next_due); });
+        readers_.with([&](Database& db) {
+            for (const auto& candidate : candidates) {
+                auto claim = load_claim(db, target, candidate);
+                if (!claim) continue;
+                claim->until = now + hold;
+                batch.claims.push_back(*std::move(claim));
+            }
+        });
+        return batch;
+    });
+}
+
+std::vector<SqliteStore::Candidate> SqliteStore::hold_due(ClaimTable& table, const TargetId& target, TimePoint now,
+                                                          TimePoint until, int limit,
+                                                          std::optional<TimePoint>& next_due) {
+    std::vector<Candidate> candidates;
+    const auto earliest = [&](TimePoint at) { next_due = std::min(next_due.value_or(at), at); };
+    auto cursor = claim_reader_.run(kDue, std::string_view(target.value));
+    while (cursor.next()) {
+        const auto seq = cursor->integer(0);
+        const auto due = rows::time(cursor->integer(1));
+        if (const auto held = table.held_until(seq, now)) {
+            earliest(*held);
+            continue;
+        }
+        if (due > now || static_cast<int>(candidates.size()) >= limit) {
+            earliest(due);
+            break;
+        }
+        candidates.push_back({seq, table.hold(seq, until)});
+    }
+    return candidates;
+}
+
+std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& target, const Candidate& candidate) {
+    auto cursor = db.run(kLoad, candidate.seq);
+    if (!cursor.next()) {  // cancelled meanwhile
+        claims_.with([&](ClaimTable& table) { table.drop_token(candidate.token); });
+        return std::nullopt;
+    }
+    auto& row = cursor.row();
+    Claim claim;
+    claim.token = candidate.token;
+    claim.delivery.event = rows::read_event(row, 0);
+    claim.delivery.id.value = unpack_uuid(row.view(rows::kEventColumns));
+    claim.delivery.target = target;
+    claim.route = row.text(rows::kEventColumns + 1);
+    if (!row.is_null(rows::kEventColumns + 2)) {
+        const auto order_key = row.integer(rows::kEventColumns + 2);
+        claims_.with([&](ClaimTable& table) {
+            if (auto* held = table.find(candidate.token)) held->order_key = order_key;
+        });
+    }
+    claim.delivery.attempts_made = row.small(rows::kEventColumns + 3);
+    claim.delivery.unclear = row.small(rows::kEventColumns + 4) != 0;
+    claim.delivery.replayed = row.small(rows::kEventColumns + 5) != 0;
+    return claim;
+}
+
+Result<std::vector<bool>> SqliteStore::settle(const std::vector<Settle>& settles, TimePoint now) {
+    const auto holds = begin_settling(settles, now);
+    std::vector<bool> recorded(settles.size());
+    TallyChange change;
+    auto work = [&](Database& db) -> Status {
+        change.clear();
+        for (std::size_t i = 0; i < settles.size(); ++i)
+            recorded[i] = holds[i].token != 0 && record(db, holds[i], settles[i], now, change);
+        return Ok{};
+    };
+    const bool any = std::any_of(holds.begin(), holds.end(), [](const auto& hold) { return hold.token != 0; });
+    const auto written = any ? writer_.write("record attempts", work) : Status(Ok{});
+    end_settling(holds, written.has_value());
+    if (!written) return written.error();
+    tally_.apply(change);
+    return recorded;
+}
+
+/// One hold for each; token 0 where the claim is lost.
+std::vector<ClaimTable::Hold> SqliteStore::begin_settling(const std::vector<Settle>& settles, TimePoint now) {
+    std::vector<ClaimTable::Hold> holds(settles.size());
+    claims_.with([&](ClaimTable& table) {
+        for (std::size_t i = 0; i < settles.size(); ++i) {
+            auto* hold = table.find(settles[i].claim.token);
+            if (hold == nullptr || hold->settling || hold->until <= now) continue;
+            hold->settling = true;
+            holds[i] = *hold;
+        }
+    });
+    return holds;
+}
+
+void SqliteStore::end_settling(const std::vector<ClaimTable::Hold>& holds, bool recorded) {
+    claims_.with([&](ClaimTable& table) {
+        for (const auto& hold : holds) {
+            auto* held = table.find(hold.token);
+            if (held == nullptr) continue;
+            if (recorded)
+                table.drop_token(hold.token);
+            else
+                held->settling = false;
+        }
+    });
+}
+
+void SqliteStore::release(const std::vector<Claim>& claims) {
+    claims_.with([&](ClaimTable& table) {
+        for (const auto& claim : claims) {
+            const auto* hold = table.find(claim.token);
+            if (hold != nullptr && !hold->settling) table.drop_token(claim.token);
+        }
+    });
+}
+
+Result<std::vector<std::pair<TargetId, TimePoint>>> SqliteStore::pending_targets() {
+    using Targets = std::vector<std::pair<TargetId, TimePoint>>;
+    return attempt("list targets", [&]() -> Result<Targets> {
+        return readers_.with([&](Database& db) {
+            Targets targets;
+            for (auto& target : tally_.targets_with_pending()) {
+                auto cursor = db.run(kFirstDue, std::string_view(target.value));
+                if (cursor.next()) targets.emplace_back(std::move(target), rows::time(cursor->integer(0)));
+            }
+            return targets;
+        });
+    });
+}
+
+Result<std::uint64_t> SqliteStore::cancel(const std::optional<TargetId>& target,
+                                          const std::optional<DeliveryId>& delivery, const std::string& reason,
+                                          TimePoint now) {
+    std::optional<Key16> key;
+    if (delivery && !(key = pack_uuid(delivery->value))) return std::uint64_t{0};
+    if (!target && !key) return std::uint64_t{0};
+    std::uint64_t total = 0;
+    while (true) {
+        const auto some = cancel_some(target, key, reason, now);
+        if (!some) return some.error();
+        total += *some;
+        if (*some == 0 || key) return total;
+    }
+}
+
+Result<std::uint64_t> SqliteStore::cancel_some(const std::optional<TargetId>& target,
+                                               const std::optional<Key16>& delivery, const std::string& reason,
+                                               TimePoint now) {
+    std::vector<OpenDelivery> cancelled;
+    const auto find = [&](Database& db) {
+        if (delivery) return read_open(db.run(kOpenById, Blob{delivery->view()}));
+        return read_open(db.run(kOpenOfTarget, std::string_view(target->value), kCancelAtOnce));
+    };
+    auto work = [&](Database& db) -> Status {
+        cancelled.clear();
+        // Ending one promotes the next of its key, which the next round finds.
+        for (auto open = find(db); !open.empty() && cancelled.size() < kCancelAtOnce; open = find(db)) {
+            if (target && open.front().target != *target) return Ok{};
+            for (const auto& one : open) {
+                db.exec(kCancel, one.seq, ms(now), std::string_view(reason));
+                promote(db, one.order_key);
+                cancelled.push_back(one);
+            }
+        }
+        return Ok{};
+    };
+    const auto written = writer_.write("cancel deliveries", work);
+    if (!written) return written.error();
+    TallyChange change;
+    for (const auto& one : cancelled)
+        change.moves.push_back({one.target, DeliveryState::Pending, DeliveryState::Cancelled});
+    tally_.apply(change);
+    claims_.with([&](ClaimTable& table) {
+        for (const auto& one : cancelled) table.drop_delivery(one.seq);
+    });
+    return std::uint64_t{cancelled.size()};
+}
+
+}  // namespace orbridge

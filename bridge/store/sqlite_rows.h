@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "bridge/store/keys.h"
+#include "bridge/store/sqlite.h"
+#include "bridge/store/store.h"
+
+/// How values look in the SQLite tables (migrations/sqlite/): shared by the parts of SqliteStore.
+namespace orbridge::rows {
+
+/// deliveries.state. `Waiting` is Pending to everybody else.
+enum class State { Claimable, Waiting, Delivered, Dead, Expired, Cancelled };
+
+inline int code(State state) { return static_cast<int>(state); }
+inline int code(EventState state) { return static_cast<int>(state); }
+inline int code(Intake intake) { return static_cast<int>(intake); }
+inline DeliveryState shown(State state) {
+    return state <= State::Waiting ? DeliveryState::Pending : static_cast<DeliveryState>(code(state) - 1);
+}
+
+inline std::int64_t ms(TimePoint time) { return time.time_since_epoch().count(); }
+inline TimePoint time(std::int64_t stored) { return TimePoint{milliseconds{stored}}; }
+inline std::optional<TimePoint> time_or_null(Statement& row, int column) {
+    if (row.is_null(column)) return std::nullopt;
+    return time(row.integer(column));
+}
+
+/// deliveries.seq = event's seq * 65536 + number.
+constexpr int kDeliveriesPerEvent = 65536;
+inline std::int64_t delivery_seq(std::int64_t event, std::int64_t number) {
+    return event * kDeliveriesPerEvent + number;
+}
+inline std::int64_t event_of(std::int64_t delivery) { return delivery / kDeliveriesPerEvent; }
+
+/// Columns that read_event expects, in this order.
+#define ORBRIDGE_EVENT_COLUMNS                                                                               \
+    "e.seq, e.id, e.state, e.intake, e.source, e.class, e.channel, e.event_name, e.subject, e.occurred_at, " \
+    "e.received_at, e.payload"
+constexpr int kEventColumns = 12;
+
+inline Event read_event(Statement& row, int at) {
+    Event event;
+    event.sequence = static_cast<std::uint64_t>(row.integer(at));
+    event.id.value = unpack_uuid(row.view(at + 1));
+    event.state = static_cast<EventState>(row.small(at + 2));
+    event.intake = static_cast<Intake>(row.small(at + 3));
+    event.source.value = row.text(at + 4);
+    event.event_class = row.text(at + 5);
+    event.channel = row.text(at + 6);
+    event.event_name = row.text(at + 7);
+    event.subject = row.text(at + 8);
+    event.occurred_at = time(row.integer(at + 9));
+    event.received_at = time(row.integer(at + 10));
+    event.payload = row.text(at + 11);
+    return event;
+}
+
+}  // namespace orbridge::rows

@@ -1,0 +1,103 @@
+#include "bridge/store/sqlite_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "bridge/store/migrations.h"
+#include "bridge/store/sqlite_rows.h"
+
+namespace orbridge {
+namespace {
+
+constexpr int kReaders = 4;
+
+// FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page.
+constexpr const char* kWriterSetup =
+    "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    " PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY";
+constexpr const char* kJournalMode = "PRAGMA journal_mode";
+constexpr const char* kLastSeq =
+    "SELECT max((SELECT coalesce(max(seq), 0) FROM events), (SELECT max(seq) FROM high_water))";
+constexpr const char* kCountEvents = "SELECT count(*) FROM events";
+constexpr const char* kCountUnmapped = "SELECT count(*) FROM events WHERE state = 1";
+constexpr const char* kCountDeliveries = "SELECT target, state, count(*) FROM deliveries GROUP BY target, state";
+constexpr const char* kHeardRows = "SELECT source, intake, last_at, count FROM heard";
+
+Status create_private_file(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file < 0)
+        return Error{Error::Kind::Invalid,
+                     "cannot open the store's file " + path + ": " + std::generic_category().message(errno)};
+    ::close(file);
+    return Ok{};
+}
+
+std::int64_t number(Database& db, const char* sql) {
+    auto cursor = db.run(sql);
+    return cursor.next() ? cursor->integer(0) : 0;
+}
+
+Status prepare(Database& db, const std::string& path) {
+    db.script(kWriterSetup);
+    auto mode = db.run(kJournalMode);
+    if (!mode.next() || mode->view(0) != "wal")
+        return Error{Error::Kind::Invalid, "the store " + path + " is on a file system without shared memory" +
+                                               " (a network share?): use a local disk"};
+    return Ok{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreSettings& settings, const Clock& clock, Log& log) {
+    auto lock = FileLock::take(settings.path);
+    if (!lock) return lock.error();
+    if (auto created = create_private_file(settings.path); !created) return created.error();
+    return attempt("open the store " + settings.path, [&]() -> Result<std::unique_ptr<SqliteStore>> {
+        auto db = std::make_unique<Database>(settings.path, Database::Mode::ReadWrite);
+        if (auto ready = prepare(*db, settings.path); !ready) return ready.error();
+        if (auto current = migrate(*db, sqlite_migrations(), clock.now()); !current) return current.error();
+        std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), std::move(db), settings));
+        log.info("store.opened", {{"path", settings.path}, {"events", store->tally_.counts().events}});
+        return store;
+    });
+}
+
+SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings)
+    : lock_(std::move(lock)),
+      twin_window_(settings.twin_window),
+      db_(load(std::move(db))),
+      readers_(settings.path, kReaders),
+      claim_reader_(settings.path, Database::Mode::ReadOnly),
+      writer_(*db_, {settings.batch_max, 4096}) {}
+
+/// Reads what is kept in memory, before the writer's thread starts.
+std::unique_ptr<Database> SqliteStore::load(std::unique_ptr<Database> db) {
+    last_seq_ = number(*db, kLastSeq);
+    TallyChange change;
+    change.events = number(*db, kCountEvents);
+    change.unmapped = number(*db, kCountUnmapped);
+    for (auto cursor = db->run(kCountDeliveries); cursor.next();)
+        change.moves.push_back({{cursor->text(0)},
+                                std::nullopt,
+                                rows::shown(static_cast<rows::State>(cursor->small(1))),
+                                cursor->integer(2)});
+    tally_.apply(change);
+    for (auto cursor = db->run(kHeardRows); cursor.next();)
+        heard_.restore({cursor->text(0), static_cast<Intake>(cursor->small(1)), rows::time(cursor->integer(2)),
+                        static_cast<std::uint64_t>(cursor->integer(3))});
+    return db;
+}
+
+SqliteStore::~SqliteStore() {
+    const auto heard = heard_.rows();
+    [[maybe_unused]] const auto written = writer_.write("note what was heard", [&](Database& db) -> Status {
+        write_heard(db, heard);
+        return Ok{};
+    });
+}
+
+}  // namespace orbridge

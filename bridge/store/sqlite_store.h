@@ -1,0 +1,115 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "bridge/core/guarded.h"
+#include "bridge/core/log.h"
+#include "bridge/settings/settings.h"
+#include "bridge/store/claim_table.h"
+#include "bridge/store/file_lock.h"
+#include "bridge/store/group_writer.h"
+#include "bridge/store/heard.h"
+#include "bridge/store/keys.h"
+#include "bridge/store/readers.h"
+#include "bridge/store/sqlite.h"
+#include "bridge/store/store.h"
+#include "bridge/store/tally.h"
+
+namespace orbridge {
+
+/// Everything in one SQLite file that this process has for itself. All writing goes through one thread
+/// with group commit; reading has connections of its own and never waits for it.
+///
+/// Order: of the open deliveries of one target and order key exactly one is `claimable`, the others
+/// are `waiting`. Whatever ends the first promotes the next in the same transaction, so a claim finds
+/// what it may have in an index and never walks past what is blocked.
+class SqliteStore final : public Store {
+public:
+    /// Opens or creates the file and brings it up to date.
+    static Result<std::unique_ptr<SqliteStore>> open(const StoreSettings& settings, const Clock& clock, Log& log);
+    ~SqliteStore() override;
+
+    Result<Accepted> accept(const NewEvent& event) override;
+    Status remap(const EventId& id, const NewEvent& mapped) override;
+    Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
+
+    Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
+    Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
+    void release(const std::vector<Claim>& claims) override;
+    Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() override;
+    Result<std::uint64_t> cancel(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                 const std::string& reason, TimePoint now) override;
+
+    Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) override;
+    Result<std::optional<TimePoint>> next_job_check() override;
+    Status record_job(const FollowedJob& job) override;
+    Result<std::optional<FollowedJob>> job_of(const DeliveryId& delivery) override;
+
+    Result<Event> event(const EventId& id) override;
+    Result<std::vector<Event>> events(const EventQuery& query) override;
+    Result<DeliveryRow> delivery(const DeliveryId& id) override;
+    Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) override;
+    Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
+    Result<StoreCounts> counts() override;
+    Result<std::vector<IntakeHeard>> intakes_heard() override;
+
+    Result<std::optional<std::string>> note(const std::string& key) override;
+    Status set_note(const std::string& key, const std::string& value) override;
+
+    Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
+    Status probe() override;
+
+private:
+    struct PackedEvent;
+    struct PackedDelivery;
+    struct Ending;
+
+    SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings);
+    std::unique_ptr<Database> load(std::unique_ptr<Database> db);
+
+    // accept
+    static Result<PackedEvent> pack(const NewEvent& event);
+    static Result<std::vector<PackedDelivery>> pack(const std::vector<NewDelivery>& deliveries);
+    Accepted store_event(Database& db, const PackedEvent& packed, TallyChange& change);
+    std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
+    static void store_deliveries(Database& db, std::int64_t event, std::int64_t first_number,
+                                 const std::vector<PackedDelivery>& deliveries, TallyChange& change);
+    static Status remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change);
+    static void write_heard(Database& db, const std::vector<IntakeHeard>& rows);
+
+    // deliver
+    struct Candidate {
+        std::int64_t seq = 0;
+        std::uint64_t token = 0;
+    };
+    std::vector<Candidate> hold_due(ClaimTable& table, const TargetId& target, TimePoint now, TimePoint until,
+                                    int limit, std::optional<TimePoint>& next_due);
+    std::optional<Claim> load_claim(Database& db, const TargetId& target, const Candidate& candidate);
+    std::vector<ClaimTable::Hold> begin_settling(const std::vector<Settle>& settles, TimePoint now);
+    void end_settling(const std::vector<ClaimTable::Hold>& holds, bool recorded);
+    Result<std::uint64_t> cancel_some(const std::optional<TargetId>& target, const std::optional<Key16>& delivery,
+                                      const std::string& reason, TimePoint now);
+
+    // ask
+    DeliveryRow read_delivery_row(Statement& row) const;
+    std::vector<DeliveryRow> read_delivery_rows(Cursor cursor) const;
+    bool few_open() const;
+
+    // keep house
+    Result<std::uint64_t> remove_events(const std::vector<std::int64_t>& events, const RetentionPolicy& policy,
+                                        TimePoint now);
+
+    const FileLock lock_;
+    const milliseconds twin_window_;
+    mutable Guarded<ClaimTable> claims_;
+    Tally tally_;
+    Heard heard_;
+    std::int64_t last_seq_ = 0;           ///< the writer's
+    const std::unique_ptr<Database> db_;  ///< the writer's; made by load(), which fills what is above
+    Readers readers_;
+    Database claim_reader_;  ///< used under claims_'s lock only
+    GroupWriter writer_;     ///< last: its thread uses what is above
+};
+
+}  // namespace orbridge

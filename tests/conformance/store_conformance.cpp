@@ -1,0 +1,383 @@
+#include <algorithm>
+#include <atomic>
+#include <boost/mpl/list.hpp>
+#include <set>
+#include <thread>
+
+#include "tests/conformance/store_world.h"
+
+// What store.h promises, checked against every implementation.
+using namespace orbridge;
+using namespace orbridge::testing;
+using namespace std::chrono_literals;
+using Stores = boost::mpl::list<InMemory, InSqlite>;
+using Ids = std::vector<std::string>;
+
+BOOST_AUTO_TEST_SUITE(store_accept)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_comes_back_as_it_was_stored, Place, Stores) {
+    World<Place> world;
+    auto event = world.event_to("a");
+    event.event.payload = std::string("{\"x\":\"\0é\"}", 11) + std::string(1 << 20, 'z');
+    const auto accepted = world.accept(event);
+    BOOST_TEST(!accepted.duplicate);
+    const auto stored = world.store->event(accepted.id);
+    BOOST_REQUIRE(stored.has_value());
+    BOOST_TEST((stored->payload == event.event.payload));
+    BOOST_TEST(stored->sequence == 1U);
+    BOOST_TEST(stored->subject == "object:1");
+    BOOST_TEST((stored->intake == Intake::Webhooks));
+    BOOST_TEST((stored->received_at == world.clock.time));
+    BOOST_TEST((world.store->event({"00000000-0000-7000-8000-000000000000"}).error().kind == Error::Kind::NotFound));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_empty_payload_and_empty_names_are_stored, Place, Stores) {
+    World<Place> world;
+    auto event = world.event_with({});
+    event.event.payload = event.event.subject = event.event.event_class = "";
+    const auto id = world.accept(event).id;
+    BOOST_TEST(world.store->event(id).value().payload.empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_dedup_key_of_a_source_is_one_event, Place, Stores) {
+    World<Place> world;
+    const auto first = world.accept(world.event_with({world.delivery_to("a")}, "key"));
+    const auto second = world.accept(world.event_with({world.delivery_to("a")}, "key"));
+    BOOST_TEST(second.duplicate);
+    BOOST_TEST(second.id.value == first.id.value);
+    BOOST_TEST(world.claim("a").claims.size() == 1U);
+    auto elsewhere = world.event_with({}, "key");
+    elsewhere.event.source = {"other"};
+    BOOST_TEST(!world.accept(elsewhere).duplicate);
+    BOOST_TEST(world.store->counts().value().events == 2U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_without_dedup_key_is_never_a_duplicate_but_of_itself, Place, Stores) {
+    World<Place> world;
+    const auto event = world.event_to("a");
+    BOOST_TEST(!world.accept(event).duplicate);
+    BOOST_TEST(!world.accept(world.event_to("a")).duplicate);
+    BOOST_TEST(world.accept(event).duplicate);
+}
+
+NewEvent twin(Maker& maker, Intake intake, const std::string& dedup_key) {
+    auto event = maker.event_to("a");
+    event.event.intake = intake;
+    event.dedup_key = dedup_key;
+    event.twin_key = "same-change";
+    return event;
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_twin_through_another_intake_is_the_same_event, Place, Stores) {
+    World<Place> world;
+    const auto first = world.accept(twin(world, Intake::Webhooks, "w1"));
+    world.clock.time += 1min;
+    const auto second = world.accept(twin(world, Intake::Hooks, "h1"));
+    BOOST_TEST(second.duplicate);
+    BOOST_TEST(second.id.value == first.id.value);
+    // The twin's own request once more is still the same; another change through the same intake is not.
+    BOOST_TEST(world.accept(twin(world, Intake::Hooks, "h1")).id.value == first.id.value);
+    BOOST_TEST(!world.accept(twin(world, Intake::Webhooks, "w2")).duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(two_equal_changes_find_their_twins_in_order, Place, Stores) {
+    World<Place> world;
+    const auto first = world.accept(twin(world, Intake::Webhooks, "w1"));
+    const auto second = world.accept(twin(world, Intake::Webhooks, "w2"));
+    BOOST_TEST(!second.duplicate);
+    BOOST_TEST(world.accept(twin(world, Intake::Hooks, "h1")).id.value == first.id.value);
+    BOOST_TEST(world.accept(twin(world, Intake::Hooks, "h2")).id.value == second.id.value);
+    BOOST_TEST(!world.accept(twin(world, Intake::Hooks, "h3")).duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_twin_that_comes_too_late_is_an_event, Place, Stores) {
+    World<Place> world;
+    world.accept(twin(world, Intake::Webhooks, "w1"));
+    world.clock.time += 120'001ms;
+    BOOST_TEST(!world.accept(twin(world, Intake::Hooks, "h1")).duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_is_stored_with_all_its_deliveries_or_not_at_all, Place, Stores) {
+    World<Place> world;
+    const auto taken = world.delivery_to("a");
+    world.accept(world.event_with({taken}));
+    const auto bad = world.event_with({world.delivery_to("a"), taken}, "key");
+    BOOST_TEST((world.store->accept(bad).error().kind == Error::Kind::Unavailable));
+    BOOST_TEST(!world.store->event(bad.event.id));
+    BOOST_TEST(!world.store->delivery(bad.deliveries.front().id));
+    BOOST_TEST(world.store->counts().value().targets.at({"a"}).pending == 1U);
+    auto nameless = world.event_to("a");
+    nameless.event.id = {"not-a-uuid"};
+    BOOST_TEST((world.store->accept(nameless).error().kind == Error::Kind::Invalid));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_unmapped_event_can_be_mapped_once, Place, Stores) {
+    World<Place> world;
+    auto raw = world.event_with({}, "raw");
+    raw.event.state = EventState::Unmapped;
+    const auto id = world.accept(raw).id;
+    BOOST_TEST(world.store->counts().value().unmapped == 1U);
+    auto mapped = world.event_with({world.delivery_to("a")}, "cooked");
+    mapped.event.channel = "Mapped";
+    BOOST_TEST(world.store->remap(id, mapped).has_value());
+    const auto event = world.store->event(id).value();
+    BOOST_TEST(event.channel == "Mapped");
+    BOOST_TEST((event.state == EventState::Mapped));
+    BOOST_TEST(event.sequence == 1U);
+    BOOST_TEST(world.store->counts().value().unmapped == 0U);
+    BOOST_TEST(world.claim("a").claims.front().delivery.event.id.value == id.value);
+    BOOST_TEST((world.store->remap(id, mapped).error().kind == Error::Kind::Conflict));
+    BOOST_TEST((world.store->remap(world.ids.event_id(), mapped).error().kind == Error::Kind::NotFound));
+    BOOST_TEST(world.accept(world.event_with({}, "cooked")).duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_mapped_to_an_event_that_exists_stays_unmapped, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_with({}, "cooked"));
+    auto raw = world.event_with({}, "raw");
+    raw.event.state = EventState::Unmapped;
+    const auto id = world.accept(raw).id;
+    const auto mapped = world.event_with({world.delivery_to("a")}, "cooked");
+    BOOST_TEST((world.store->remap(id, mapped).error().kind == Error::Kind::Conflict));
+    BOOST_TEST(world.claim("a").claims.empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(intakes_are_heard_also_through_duplicates, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_with({}, "key"));
+    world.clock.time += 5s;
+    world.accept(world.event_with({}, "key"));
+    const auto heard = world.store->intakes_heard().value();
+    BOOST_REQUIRE(heard.size() == 1U);
+    BOOST_TEST(heard[0].count == 2U);
+    BOOST_TEST((heard[0].last_at == world.clock.time));
+    BOOST_TEST((heard[0].intake == Intake::Webhooks));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+BOOST_AUTO_TEST_SUITE(store_deliver)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_delivery_is_handed_to_one_holder_at_a_time, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 400; ++i) world.accept(world.event_to("a"));
+    std::mutex mutex;
+    std::multiset<std::string> handed_out;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t)
+        threads.emplace_back([&] {
+            while (true) {
+                const auto batch = world.store->claim({"a"}, world.clock.time, kHold, 7).value();
+                if (batch.claims.empty()) return;
+                std::vector<Settle> settles;
+                for (const auto& claim : batch.claims) settles.push_back(world.end_of(claim, Finished{}));
+                const auto recorded = world.store->settle(settles, world.clock.time).value();
+                const std::lock_guard lock(mutex);
+                for (const auto& claim : batch.claims) handed_out.insert(claim.delivery.id.value);
+                BOOST_TEST(std::count(recorded.begin(), recorded.end(), false) == 0);
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    BOOST_TEST(handed_out.size() == 400U);
+    BOOST_TEST((std::set(handed_out.begin(), handed_out.end()).size() == 400U));
+    BOOST_TEST(world.store->counts().value().targets.at({"a"}).delivered == 400U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_hold_that_ran_out_is_handed_out_again_and_lost_to_its_first_holder, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_to("a"));
+    const auto first = world.claim("a").claims.at(0);
+    BOOST_TEST((first.until == world.clock.time + kHold));
+    BOOST_TEST(world.claim("a").claims.empty());
+    BOOST_TEST((world.claim("a").next_due == first.until));
+    world.clock.time += kHold;
+    BOOST_TEST(!world.settle(first, Finished{}));
+    const auto second = world.claim("a").claims.at(0);
+    BOOST_TEST(second.token != first.token);
+    BOOST_TEST(!world.settle(first, Dead{"no"}));
+    BOOST_TEST(world.store->attempts(first.delivery.id).value().empty());
+    BOOST_TEST(world.settle(second, Finished{}));
+    BOOST_TEST(!world.settle(second, Finished{}));
+    BOOST_TEST((world.row(first.delivery.id).state == DeliveryState::Delivered));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(one_lost_claim_does_not_spoil_its_neighbours, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_to("a"));
+    world.accept(world.event_to("a"));
+    const auto claims = world.claim("a").claims;
+    BOOST_TEST(world.settle(claims.at(0), Finished{}));
+    const auto recorded = world.store->settle(
+        {world.end_of(claims[0], Dead{"x"}), world.end_of(claims[1], Finished{}), world.end_of(claims[1], Finished{})},
+        world.clock.time);
+    BOOST_TEST((recorded.value() == std::vector<bool>{false, true, false}));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(released_claims_are_handed_out_again_untouched, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_to("a"));
+    const auto claims = world.claim("a").claims;
+    BOOST_TEST(world.row(claims.at(0).delivery.id).in_flight);
+    world.store->release(claims);
+    BOOST_TEST(!world.row(claims.at(0).delivery.id).in_flight);
+    BOOST_TEST(!world.settle(claims.at(0), Finished{}));
+    BOOST_TEST(world.claim("a").claims.at(0).delivery.attempts_made == 0);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_oldest_due_goes_first_and_nothing_before_it_is_due, Place, Stores) {
+    World<Place> world;
+    auto later = world.delivery_to("a");
+    auto sooner = world.delivery_to("a");
+    auto future = world.delivery_to("a");
+    later.due_at += 2s;
+    sooner.due_at += 1s;
+    future.due_at += 1h;
+    world.accept(world.event_with({later, sooner, future}));
+    BOOST_TEST(world.claim("a").claims.empty());
+    BOOST_TEST((world.claim("a").next_due == sooner.due_at));
+    world.clock.time += 2s;
+    BOOST_TEST((world.claimed_ids("a") == Ids{sooner.id.value, later.id.value}));
+    BOOST_TEST(!world.claim("b").next_due.has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_batch_cut_by_its_limit_says_that_more_is_due, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 5; ++i) world.accept(world.event_to("a"));
+    const auto batch = world.claim("a", 3);
+    BOOST_TEST(batch.claims.size() == 3U);
+    BOOST_TEST((batch.next_due <= world.clock.time));
+    BOOST_TEST(world.claim("a", 3).claims.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_retry_waits_and_keeps_its_history, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_to("a"));
+    const auto claim = world.claim("a").claims.at(0);
+    auto retry = world.end_of(claim, RetryAt{world.clock.time + 5s});
+    retry.unclear = true;
+    retry.attempt.outcome = "retry";
+    retry.attempt.answer = std::string(30'000, 'x');
+    BOOST_TEST(world.store->settle({retry}, world.clock.time).value().front());
+    auto row = world.row(claim.delivery.id);
+    BOOST_TEST((row.state == DeliveryState::Pending));
+    BOOST_TEST((row.due_at == world.clock.time + 5s));
+    BOOST_TEST(row.reason == "why");
+    BOOST_TEST(world.claim("a").claims.empty());
+    world.clock.time += 5s;
+    const auto again = world.claim("a").claims.at(0);
+    BOOST_TEST(again.delivery.attempts_made == 1);
+    BOOST_TEST(again.delivery.unclear);
+    BOOST_TEST(world.settle(again, Dead{"gave up"}));
+    row = world.row(claim.delivery.id);
+    BOOST_TEST((row.state == DeliveryState::Dead));
+    BOOST_TEST(row.reason == "gave up");
+    BOOST_TEST((row.ended_at == world.clock.time));
+    const auto attempts = world.store->attempts(claim.delivery.id).value();
+    BOOST_REQUIRE(attempts.size() == 2U);
+    BOOST_TEST(attempts[0].number == 1);
+    BOOST_TEST(attempts[0].answer.size() == 20'000U);
+    BOOST_TEST(attempts[1].number == 2);
+    BOOST_TEST(attempts[1].status == 200);
+    BOOST_TEST((attempts[1].duration == 12ms));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(one_order_key_goes_out_one_after_another, Place, Stores) {
+    World<Place> world;
+    Ids expected;
+    for (int i = 0; i < 3; ++i) {
+        const auto event = world.event_to("a", "subject");
+        expected.push_back(event.deliveries[0].id.value);
+        world.accept(event);
+    }
+    const auto free = world.event_to("a");
+    const auto elsewhere = world.event_to("b", "subject");
+    world.accept(free);
+    world.accept(elsewhere);
+    BOOST_TEST(world.row({expected[1]}).waiting_for_order);
+    const auto first = world.claim("a").claims;
+    BOOST_REQUIRE(first.size() == 2U);
+    BOOST_TEST(first[0].delivery.id.value == expected[0]);
+    BOOST_TEST(first[1].delivery.id.value == free.deliveries[0].id.value);
+    BOOST_TEST((world.claimed_ids("b") == Ids{elsewhere.deliveries[0].id.value}));
+    // A retry keeps its place.
+    BOOST_TEST(world.settle(first[1], Finished{}));
+    BOOST_TEST(world.settle(first[0], RetryAt{world.clock.time + 1min}));
+    BOOST_TEST(world.claim("a").claims.empty());
+    world.clock.time += 1min;
+    BOOST_TEST(world.settle(world.claim("a", 1).claims.at(0), Dead{"no"}));
+    const auto second = world.claim("a", 1).claims.at(0);
+    BOOST_TEST(second.delivery.id.value == expected[1]);
+    BOOST_TEST(!world.row({expected[1]}).waiting_for_order);
+    BOOST_TEST(world.store->cancel(std::nullopt, DeliveryId{expected[1]}, "stop", world.clock.time).value() == 1U);
+    BOOST_TEST(!world.settle(second, Finished{}));
+    BOOST_TEST(world.claim("a", 1).claims.at(0).delivery.id.value == expected[2]);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(cancelling_one_that_waits_frees_nobody, Place, Stores) {
+    World<Place> world;
+    Ids made;
+    for (int i = 0; i < 3; ++i) {
+        const auto event = world.event_to("a", "subject");
+        made.push_back(event.deliveries[0].id.value);
+        world.accept(event);
+    }
+    world.store->cancel(std::nullopt, DeliveryId{made[1]}, "stop", world.clock.time).value();
+    const auto head = world.claim("a").claims;
+    BOOST_REQUIRE(head.size() == 1U);
+    BOOST_TEST(head[0].delivery.id.value == made[0]);
+    world.settle(head[0], Finished{});
+    BOOST_TEST((world.claimed_ids("a") == Ids{made[2]}));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_replay_waits_its_turn_and_goes_before_younger_events, Place, Stores) {
+    World<Place> world;
+    const auto first = world.event_to("a", "subject");
+    world.accept(first);
+    world.settle(world.claim("a").claims.at(0), Dead{"no"});
+    const auto second = world.event_to("a", "subject");
+    const auto third = world.event_to("a", "subject");
+    world.accept(second);
+    world.accept(third);
+    auto replay = world.delivery_to("a", "subject");
+    replay.replayed = true;
+    BOOST_TEST(world.store->add_deliveries(first.event.id, {replay}).has_value());
+    BOOST_TEST((world.store->add_deliveries(world.ids.event_id(), {}).error().kind == Error::Kind::NotFound));
+    Ids order;
+    for (int i = 0; i < 3; ++i) {
+        const auto claims = world.claim("a").claims;
+        BOOST_REQUIRE(claims.size() == 1U);
+        order.push_back(claims[0].delivery.id.value);
+        BOOST_TEST(claims[0].delivery.replayed == (i == 1));
+        world.settle(claims[0], Finished{});
+    }
+    BOOST_TEST((order == Ids{second.deliveries[0].id.value, replay.id.value, third.deliveries[0].id.value}));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(cancelling_a_target_ends_what_is_claimable_held_and_waiting, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 3; ++i) world.accept(world.event_to("gone", "subject"));
+    for (int i = 0; i < 3; ++i) world.accept(world.event_to("gone"));
+    world.accept(world.event_to("stays"));
+    const auto held = world.claim("gone", 2).claims;
+    BOOST_TEST(world.store->cancel(TargetId{"gone"}, std::nullopt, "no such target", world.clock.time).value() == 6U);
+    BOOST_TEST(!world.settle(held.at(0), Finished{}));
+    BOOST_TEST(world.claim("gone").claims.empty());
+    BOOST_TEST(world.claim("stays").claims.size() == 1U);
+    const auto counts = world.store->counts().value();
+    BOOST_TEST(counts.targets.at({"gone"}).cancelled == 6U);
+    BOOST_TEST(counts.targets.at({"gone"}).pending == 0U);
+    BOOST_TEST(world.row(held.at(0).delivery.id).reason == "no such target");
+    BOOST_TEST(world.store->cancel(TargetId{"gone"}, std::nullopt, "again", world.clock.time).value() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(pending_targets_are_listed_with_their_first_due_time, Place, Stores) {
+    World<Place> world;
+    auto later = world.delivery_to("b");
+    later.due_at += 1h;
+    world.accept(world.event_with({world.delivery_to("a"), later, world.delivery_to("done")}));
+    world.settle(world.claim("done").claims.at(0), Finished{});
+    const auto targets = world.store->pending_targets().value();
+    const std::vector<std::pair<TargetId, TimePoint>> expected{{{"a"}, world.clock.time}, {{"b"}, later.due_at}};
+    BOOST_TEST((targets == expected));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
