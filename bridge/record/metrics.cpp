@@ -63,10 +63,10 @@ struct Metrics::Families {
                                              .Name("orbridge_deliveries_total")
                                              .Help("Deliveries that ended, by outcome: delivered, dead")
                                              .Register(registry);
-    Family<prometheus::Counter>& neutralised =
+    Family<prometheus::Counter>& changed =
         BuildCounter()
-            .Name("orbridge_windmill_neutralised_total")
-            .Help("Strings changed so that Windmill does not read them as variables or resources")
+            .Name("orbridge_payload_texts_changed_total")
+            .Help("Texts of events changed so that the target does not act upon them, e.g. Windmill's $var:")
             .Register(registry);
     Fresh pending{BuildGauge()
                       .Name("orbridge_deliveries_pending")
@@ -123,8 +123,8 @@ void Metrics::ended(const TargetId& target, DeliveryState state) {
     families_->ended.Add({{"target", target.value}, {"outcome", to_text(state)}}).Increment();
 }
 
-void Metrics::neutralised(const TargetId& target, std::size_t strings) {
-    families_->neutralised.Add({{"target", target.value}}).Increment(static_cast<double>(strings));
+void Metrics::changed(const TargetId& target, const std::string& what, int count) {
+    families_->changed.Add({{"target", target.value}, {"what", what}}).Increment(static_cast<double>(count));
 }
 
 std::string Metrics::render(const Scrape& scrape) {

@@ -29,8 +29,8 @@ public:
     void attempted(const TargetId& target, const std::string& outcome, milliseconds duration);
     /// A delivery that ended: delivered or dead.
     void ended(const TargetId& target, DeliveryState state);
-    /// Strings that were changed so that Windmill does not replace them by variables.
-    void neutralised(const TargetId& target, std::size_t strings);
+    /// Texts of an event that an adapter changed so that the target does not act upon them.
+    void changed(const TargetId& target, const std::string& what, int count);
 
     // ---- told at each scrape
     struct Registration {

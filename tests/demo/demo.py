@@ -49,7 +49,7 @@ routes:
   - {{name: objects, channel: Object, event_name: '(created|updated|deleted):.*', to: on-object}}
   - {{name: schemas, channel: Schema, to: on-object}}
   - {{name: files, channel: File, to: on-object}}
-  - {{name: flaky, channel: Object, event_name: 'created:.*', when: {{object.data.titel: 'Nieuw \\U0001F600'}}, to: flaky-script}}
+  - {{name: flaky, channel: Object, event_name: 'created:zaken:.*', to: flaky-script}}
 """
 
 

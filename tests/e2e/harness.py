@@ -116,6 +116,7 @@ class World(contextlib.ExitStack):
 
     def standin(self, name, *flags):
         port_file = self.folder / f"{name}.port"
+        port_file.unlink(missing_ok=True)  # of one that ran before
         process = Process([sys.executable, str(STANDINS / f"{name}.py"), "--port", "0", "--port-file", str(port_file),
                            *flags], self.folder / f"{name}.log")
         self.processes.append(process)

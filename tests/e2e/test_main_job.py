@@ -6,6 +6,7 @@ import unittest
 from harness import CAPTURES, STANDINS, World, config, send_capture, until
 
 FAST = "    retry: {schedule: [20ms, 40ms, 80ms, 160ms, 320ms], floor: 20ms}\n"
+PATIENT = "    retry: {schedule: [50ms, 200ms, 500ms, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s], floor: 20ms}\n"
 
 
 class MainJob(unittest.TestCase):
@@ -13,9 +14,9 @@ class MainJob(unittest.TestCase):
         self.world = World()
         self.addCleanup(self.world.close)
 
-    def start(self, *flags, target_extra="", **options):
+    def start(self, *flags, target_extra="", retry=FAST, **options):
         self.windmill = self.world.windmill(*flags, script=options.pop("script", "on_object.py"))
-        self.bridge = self.world.bridge(config(self.world, self.windmill, target_extra=FAST + target_extra, **options))
+        self.bridge = self.world.bridge(config(self.world, self.windmill, target_extra=retry + target_extra, **options))
         return self.bridge.start()
 
     def send(self, name="ObjectCreatedEvent.standard.http"):
@@ -74,7 +75,7 @@ class MainJob(unittest.TestCase):
         self.assertEqual([j["id"] for j in self.windmill.jobs()], [fresh["id"]])
 
     def test_what_waits_is_delivered_after_a_restart(self):
-        self.start()
+        self.start(retry=PATIENT)
         self.windmill.process.end()
         events = [self.send(name) for name in ("ObjectCreatedEvent.standard.http", "ObjectCreatedEvent-zaak.standard.http")]
         self.assertEqual(self.bridge.stop(), 0)

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/api/replay.h"
+#include "bridge/core/http.h"
+#include "bridge/core/json.h"
+#include "bridge/core/log.h"
+#include "bridge/core/secret.h"
+#include "bridge/route/router.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// The admin API under /api/v1 (docs/api.yaml). Safe from any thread. Every handler wants the bearer
+/// token; what changes something is logged as `admin.<what>`.
+class AdminApi {
+public:
+    struct Parts {
+        Store& store;
+        const Clock& clock;
+        Log& log;
+        Replay& replay;
+        Secret token;
+        std::function<std::shared_ptr<const Router>()> router;
+        std::function<void(const std::vector<TargetId>&)> wake;
+        /// Writes the object that GET /api/v1/status answers.
+        std::function<void(JsonWriter&)> write_status;
+        /// Asks the reconciler to make a source's registrations right (empty: all sources), or to remove
+        /// ours; GET status tells when it did. NotFound: no such source.
+        std::function<Status(const std::string& source, bool remove)> ask_reconciler;
+    };
+    explicit AdminApi(Parts parts) : parts_(std::move(parts)) {}
+
+    Answer status(const InboundRequest& request);
+    Answer events(const InboundRequest& request);
+    Answer event(const InboundRequest& request, const std::string& id);
+    Answer deliveries(const InboundRequest& request);
+    Answer delivery(const InboundRequest& request, const std::string& id);
+    Answer explain(const InboundRequest& request, const std::string& event_id);
+    Answer replay(const InboundRequest& request);
+    Answer cancel(const InboundRequest& request);
+    Answer registrations(const InboundRequest& request, bool remove);
+
+private:
+    /// Nothing if the token is right, else the 401.
+    std::optional<Answer> refuse(const InboundRequest& request) const;
+    void write_story(JsonWriter& json, const DeliveryRow& row);
+    Parts parts_;
+};
+
+}  // namespace orbridge

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "bridge/core/json.h"
+#include "bridge/route/router.h"
+#include "bridge/store/store.h"
+
+/// How the store's rows look in the admin API (docs/api.yaml has the schemas).
+namespace orbridge {
+
+void write_event(JsonWriter& json, const Event& event, bool with_payload);
+void write_delivery(JsonWriter& json, const DeliveryRow& row);
+void write_attempt(JsonWriter& json, const Attempt& attempt);
+void write_job(JsonWriter& json, const FollowedJob& job);
+void write_counts(JsonWriter& json, const StoreCounts& counts);
+void write_verdicts(JsonWriter& json, const std::vector<RouteVerdict>& verdicts);
+
+}  // namespace orbridge

@@ -1,0 +1,98 @@
+#include "bridge/api/status.h"
+
+#include <algorithm>
+
+#include "bridge/api/rows.h"
+#include "bridge/core/http.h"
+
+namespace orbridge {
+namespace {
+
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+    json.key(name).array();
+    for (const auto& text : texts) json.value(text);
+    json.end();
+}
+
+void write_report(JsonWriter& json, const RegistrarReport& report) {
+    json.object().member("state", to_text(report.state));
+    if (!report.message.empty()) json.member("message", report.message);
+    json.key("as_configured").object();
+    for (const auto& [intake, ok] : report.as_configured) json.member(to_text(intake), ok);
+    json.end();
+    json.key("registrations").array();
+    for (const auto& each : report.registrations) {
+        json.object().member("kind", to_text(each.kind)).member("class", each.event_class);
+        json.member("id", each.remote_id).member("state", to_text(each.state));
+        if (!each.detail.empty()) json.member("detail", each.detail);
+        json.end();
+    }
+    json.end();
+    write_texts(json, "cannot_arrive", report.cannot_arrive);
+    write_texts(json, "notices", report.notices);
+    if (report.checked_at) json.member("checked_at", to_iso8601(*report.checked_at));
+    if (report.next_try) json.member("next_try", to_iso8601(*report.next_try));
+    json.end();
+}
+
+void write_source(JsonWriter& json, const SourceSettings& source, const StatusParts& parts) {
+    json.object().member("type", source.type);
+    if (!source.url.empty()) json.member("url", where(source.url));
+    json.key("heard").object();
+    for (const auto& heard : parts.heard) {
+        if (heard.source != source.id.value) continue;
+        json.key(to_text(heard.intake)).object();
+        json.member("last_at", to_iso8601(heard.last_at)).member("count", heard.count).end();
+    }
+    json.end();
+    for (const auto& report : parts.reports) {
+        if (report.source != source.id) continue;
+        json.key("registrar");
+        write_report(json, report);
+    }
+    json.end();
+}
+
+}  // namespace
+
+bool all_ok(const std::vector<ReadyCheck>& checks) {
+    return std::all_of(checks.begin(), checks.end(), [](const ReadyCheck& check) { return check.ok; });
+}
+
+std::vector<Metrics::Registration> registration_gauges(const std::vector<RegistrarReport>& reports) {
+    std::vector<Metrics::Registration> gauges;
+    for (const auto& report : reports)
+        for (const auto& [intake, ok] : report.as_configured)
+            gauges.push_back({report.source.value, to_text(intake), ok});
+    return gauges;
+}
+
+void write_ready(JsonWriter& json, const std::vector<ReadyCheck>& checks) {
+    json.object().member("ready", all_ok(checks)).key("checks").object();
+    for (const auto& check : checks) {
+        json.key(check.name).object().member("ok", check.ok);
+        if (!check.detail.empty()) json.member("detail", check.detail);
+        json.end();
+    }
+    json.end().end();
+}
+
+void write_status(JsonWriter& json, const StatusParts& parts) {
+    json.object().member("version", ORBRIDGE_VERSION);
+    json.member("now", to_iso8601(parts.now)).member("started_at", to_iso8601(parts.started_at));
+    json.key("readiness");
+    write_ready(json, parts.checks);
+    json.key("store");
+    write_counts(json, parts.counts);
+    json.key("sources").object();
+    for (const auto& source : parts.settings.sources) {
+        json.key(source.id.value);
+        write_source(json, source, parts);
+    }
+    json.end().key("targets").object();
+    for (const auto& target : parts.settings.targets)
+        json.key(target.id.value).object().member("adapter", target.adapter).end();
+    json.end().end();
+}
+
+}  // namespace orbridge

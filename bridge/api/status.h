@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/core/json.h"
+#include "bridge/record/metrics.h"
+#include "bridge/run/registrar.h"
+#include "bridge/settings/settings.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// One thing /readyz looks at.
+struct ReadyCheck {
+    std::string name;
+    bool ok = true;
+    std::string detail;
+};
+
+struct StatusParts {
+    explicit StatusParts(const Settings& of) : settings(of) {}
+    TimePoint now{}, started_at{};
+    std::vector<ReadyCheck> checks;
+    const Settings& settings;
+    StoreCounts counts;
+    std::vector<IntakeHeard> heard;
+    std::vector<RegistrarReport> reports;
+};
+
+/// What GET /api/v1/status answers: one object.
+void write_status(JsonWriter& json, const StatusParts& parts);
+/// `{"ready":…,"checks":{name:{ok,detail}}}`
+void write_ready(JsonWriter& json, const std::vector<ReadyCheck>& checks);
+/// One gauge a source and intake it registers for.
+std::vector<Metrics::Registration> registration_gauges(const std::vector<RegistrarReport>& reports);
+bool all_ok(const std::vector<ReadyCheck>& checks);
+
+}  // namespace orbridge

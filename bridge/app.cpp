@@ -1,0 +1,373 @@
+#include "bridge/app.h"
+
+#include <filesystem>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "adapters/source_registrar.h"
+#include "bridge/api/admin_api.h"
+#include "bridge/api/document.h"
+#include "bridge/api/status.h"
+#include "bridge/api/token_file.h"
+#include "bridge/core/guarded.h"
+#include "bridge/deliver/curl_transport.h"
+#include "bridge/deliver/dispatcher.h"
+#include "bridge/deliver/follower.h"
+#include "bridge/deliver/recorder.h"
+#include "bridge/plan.h"
+#include "bridge/receive/error_answer.h"
+#include "bridge/receive/http_server.h"
+#include "bridge/receive/ingest.h"
+#include "bridge/receive/route_table.h"
+#include "bridge/record/metrics.h"
+#include "bridge/run/housekeeper.h"
+#include "bridge/run/reconciler.h"
+#include "bridge/run/worker.h"
+#include "bridge/store/open.h"
+
+namespace orbridge {
+namespace {
+
+std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
+    std::vector<DeliveryTarget> targets;
+    for (const auto& target : plan.settings.targets)
+        targets.push_back({target.id, plan.recipes.at(target.id), target.in_flight_max, target.retry});
+    return targets;
+}
+
+AdapterHooks adapter_hooks(Metrics& metrics) {
+    return {.changed = [&metrics](const TargetId& target, std::string_view what, int count) {
+        metrics.changed(target, std::string(what), count);
+    }};
+}
+
+void count_attempt(Metrics& metrics, const Settle& settle) {
+    const auto& target = settle.claim.delivery.target;
+    metrics.attempted(target, settle.attempt.outcome, settle.attempt.duration);
+    if (std::holds_alternative<Finished>(settle.settlement)) metrics.ended(target, DeliveryState::Delivered);
+    if (std::holds_alternative<Dead>(settle.settlement)) metrics.ended(target, DeliveryState::Dead);
+}
+
+}  // namespace
+
+// Members stand in the order in which they are built; what a member uses stands above it, so that
+// destruction in reverse is always safe. Threads are last.
+class App::Parts {
+public:
+    Parts(std::unique_ptr<Metrics> counted, std::shared_ptr<const Plan> first, Tools given,
+          std::unique_ptr<Store> opened, Secret admin_token)
+        : tools(given),
+          metrics_owned(std::move(counted)),
+          metrics(*metrics_owned),
+          plan(std::move(first)),
+          started_at(given.clock.now()),
+          store(std::move(opened)),
+          ids(given.clock, given.random),
+          recorder(*store, given.clock, given.log),
+          dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
+          follower(*store, transport, given.clock, given.log),
+          ingest([this] { return ingest_plan(); }, *store, names, ids, given.clock, metrics, given.log,
+                 [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
+          replay(
+              *store, ids, given.clock, [this](const Event& event) { return ingest.remap(event); },
+              [this] { return router(); }, [this](const TargetId& id) { return recipe_of(id) != nullptr; },
+              [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
+          admin(admin_parts(std::move(admin_token))),
+          housekeeper(*store, given.clock, given.log,
+                      {now()->settings.store.retention_finished, now()->settings.store.retention_dead}) {}
+
+    Status start() {
+        connect();
+        aim(*now());
+        recorder_worker.emplace([this] { return recorder.step(); });
+        follower_worker.emplace([this] { return follower.step(); });
+        dispatcher_thread = std::jthread([this](const std::stop_token& stop) { dispatcher.run(stop); });
+        auto listening = HttpServer::start(now()->settings.http, handler(), tools.log);
+        if (!listening) return listening.error();
+        server = std::move(*listening);
+        tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
+        start_reconciler(*now());
+        housekeeper_worker.emplace([this] { return housekeeper.step(); });
+        return Ok{};
+    }
+
+    /// Reverse of start(). May be repeated.
+    void stop() {
+        const auto limit = now()->settings.stop_timeout;
+        housekeeper_worker.reset();
+        reconciling.with([](Reconciling& r) { r.worker.reset(); });
+        if (server) server->stop(limit);
+        dispatcher_thread.request_stop();
+        transport.wake();
+        if (dispatcher_thread.joinable()) dispatcher_thread.join();
+        if (recorder_worker && !recorder.wait_until_empty(limit))
+            tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
+        recorder_worker.reset();
+        follower_worker.reset();
+    }
+
+    void reload(Settings settings, Complaints& complaints) {
+        auto fresh = make_plan(std::move(settings), adapter_hooks(metrics), complaints);
+        if (!complaints.empty()) return;
+        const auto before = now();
+        for (const auto& line : differences(before->settings, fresh->settings))
+            tools.log.info("reload.changed", {{"what", line}});
+        plan.with([&](auto& current) { current = fresh; });
+        aim(*fresh);
+        start_reconciler(*fresh);
+        tools.log.info("reload.done");
+    }
+
+    int port() const { return server->port(); }
+
+private:
+    struct Reconciling {
+        std::unique_ptr<Reconciler> reconciler;
+        std::optional<Worker> worker;
+    };
+
+    std::shared_ptr<const Plan> now() const {
+        return plan.with([](const auto& current) { return current; });
+    }
+    std::shared_ptr<const IngestPlan> ingest_plan() const {
+        auto current = now();
+        return {current, &current->ingest};
+    }
+    std::shared_ptr<const Router> router() const {
+        auto current = now();
+        return {current, &current->ingest.router};
+    }
+    std::shared_ptr<const Recipe> recipe_of(const TargetId& id) const {
+        const auto current = now();
+        const auto found = current->recipes.find(id);
+        return found == current->recipes.end() ? nullptr : found->second;
+    }
+    DispatcherSettings dispatcher_settings() const {
+        DispatcherSettings settings;
+        settings.in_flight_max = now()->settings.in_flight_max;
+        settings.stop_timeout = now()->settings.stop_timeout;
+        return settings;
+    }
+
+    void aim(const Plan& current) {
+        dispatcher.set_targets(delivery_targets(current));
+        follower.set_targets(current.recipes);
+    }
+
+    void connect() {
+        follower.when_work([this] {
+            if (follower_worker) follower_worker->wake();
+        });
+        recorder.when_work([this] {
+            if (recorder_worker) recorder_worker->wake();
+        });
+        recorder.when_recorded([this](const Settle& settle) {
+            count_attempt(metrics, settle);
+            if (!settle.follow_job) return;
+            follower_worker->wake();
+        });
+    }
+
+    void start_reconciler(const Plan& current) {
+        std::vector<Reconciler::Source> sources;
+        const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
+        for (const auto& source : current.settings.sources) {
+            if (source.url.empty()) continue;
+            sources.push_back({make_source_registrar(source, current.settings.public_url, send, *store),
+                               source.reconcile_every, source.names_every});
+        }
+        reconciling.with([&](Reconciling& r) {
+            r.worker.reset();
+            r.reconciler = std::make_unique<Reconciler>(
+                std::move(sources), Reconciler::Tools{*store, tools.clock, tools.random, tools.log, names});
+            r.worker.emplace([reconciler = r.reconciler.get()] { return reconciler->step(); });
+        });
+    }
+
+    Status ask_reconciler(const std::string& source, bool remove) {
+        return reconciling.with([&](Reconciling& r) -> Status {
+            bool known = true;
+            if (source.empty() && !remove) {
+                r.reconciler->reconcile_all_soon();
+            } else if (source.empty()) {
+                for (const auto& report : r.reconciler->reports()) r.reconciler->unregister_soon(report.source);
+            } else {
+                known = remove ? r.reconciler->unregister_soon({source}) : r.reconciler->reconcile_soon({source});
+            }
+            r.worker->wake();
+            if (!known) return Error{Error::Kind::NotFound, "source: none of this name registers anything"};
+            return Ok{};
+        });
+    }
+
+    std::vector<RegistrarReport> reports() const {
+        return reconciling.with([](const Reconciling& r) {
+            return r.reconciler ? r.reconciler->reports() : std::vector<RegistrarReport>{};
+        });
+    }
+
+    std::vector<ReadyCheck> ready_checks() {
+        const auto writable = store->probe();
+        std::vector<ReadyCheck> checks;
+        checks.push_back({"store", writable.has_value(), writable ? "" : writable.error().message});
+        const auto backlog = recorder.backlog();
+        const bool recording = backlog < DispatcherSettings{}.backlog_max;
+        checks.push_back(
+            {"recorder", recording, recording ? "" : std::to_string(backlog) + " attempts wait to be stored"});
+        return checks;
+    }
+
+    void write_whole_status(JsonWriter& json) {
+        const auto current = now();
+        StatusParts parts(current->settings);
+        parts.now = tools.clock.now();
+        parts.started_at = started_at;
+        parts.checks = ready_checks();
+        parts.reports = reports();
+        if (auto counts = store->counts()) parts.counts = std::move(*counts);
+        if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
+        write_status(json, parts);
+    }
+
+    AdminApi::Parts admin_parts(Secret token) {
+        return {.store = *store,
+                .clock = tools.clock,
+                .log = tools.log,
+                .replay = replay,
+                .token = std::move(token),
+                .router = [this] { return router(); },
+                .wake = [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
+                .write_status = [this](JsonWriter& json) { write_whole_status(json); },
+                .ask_reconciler = [this](const std::string& source,
+                                         bool remove) { return ask_reconciler(source, remove); }};
+    }
+
+    Answer readiness() {
+        const auto checks = ready_checks();
+        JsonWriter json;
+        write_ready(json, checks);
+        return {.status = all_ok(checks) ? 200 : 503, .body = json.text()};
+    }
+
+    Answer scrape() {
+        Metrics::Scrape told{.now = tools.clock.now(), .counts = {}, .heard = {}, .registrations = {}};
+        if (auto counts = store->counts()) told.counts = std::move(*counts);
+        if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
+        told.registrations = registration_gauges(reports());
+        return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
+    }
+
+    RouteTable routes() {
+        RouteTable table;
+        const auto push = [this](const InboundRequest& request, const PathValues& values) {
+            return ingest.push(values["source"], request);
+        };
+        table.add("POST", "/ingest/{source}", push).add("PUT", "/ingest/{source}", push);
+        table.add("GET", "/ingest/{source}", [](const InboundRequest&, const PathValues&) {
+            return error_answer(
+                405, "method_not_allowed",
+                "events come by POST: set the webhook's method to POST (a GET's signature covers a body "
+                "that is not sent)",
+                {}, {{"Allow", "POST, PUT"}});
+        });
+        table.add("POST", "/engine/api/w/{workspace}/jobs/run_wait_result/f/**",
+                  [this](const InboundRequest& request, const PathValues& values) {
+                      return ingest.hook(values["workspace"], request);
+                  });
+        table.add("GET", "/engine/api/version", [](const InboundRequest&, const PathValues&) {
+            return Answer{.status = 200, .body = "orbridge " ORBRIDGE_VERSION, .content_type = "text/plain"};
+        });
+        add_admin(table);
+        table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
+            return Answer{.status = 200, .body = R"({"alive":true})"};
+        });
+        table.add("GET", "/readyz", [this](const InboundRequest&, const PathValues&) { return readiness(); });
+        table.add("GET", "/metrics", [this](const InboundRequest&, const PathValues&) { return scrape(); });
+        table.add("GET", "/openapi.yaml", [](const InboundRequest&, const PathValues&) {
+            return Answer{.status = 200, .body = std::string(api_document()), .content_type = "application/yaml"};
+        });
+        return table;
+    }
+
+    void add_admin(RouteTable& table) {
+        using Request = const InboundRequest&;
+        using Values = const PathValues&;
+        table.add("GET", "/api/v1/status", [this](Request r, Values) { return admin.status(r); });
+        table.add("GET", "/api/v1/events", [this](Request r, Values) { return admin.events(r); });
+        table.add("GET", "/api/v1/events/{id}", [this](Request r, Values v) { return admin.event(r, v["id"]); });
+        table.add("GET", "/api/v1/deliveries", [this](Request r, Values) { return admin.deliveries(r); });
+        table.add("GET", "/api/v1/deliveries/{id}", [this](Request r, Values v) { return admin.delivery(r, v["id"]); });
+        table.add("GET", "/api/v1/explain/{event}",
+                  [this](Request r, Values v) { return admin.explain(r, v["event"]); });
+        table.add("POST", "/api/v1/replay", [this](Request r, Values) { return admin.replay(r); });
+        table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
+        table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
+        table.add("POST", "/api/v1/unregister", [this](Request r, Values) { return admin.registrations(r, true); });
+    }
+
+    /// A source's further paths come first, then the table.
+    HttpHandler handler() {
+        return [this, table = routes()](const InboundRequest& request) {
+            const auto current = now();
+            const auto also = current->source_at.find(request.path);
+            if (also != current->source_at.end() && request.method == "POST") return ingest.push(also->second, request);
+            return table(request);
+        };
+    }
+
+    Tools tools;
+    std::unique_ptr<Metrics> metrics_owned;
+    Metrics& metrics;
+    Guarded<std::shared_ptr<const Plan>> plan;
+    TimePoint started_at;
+    Names names;
+    std::unique_ptr<Store> store;
+    IdMaker ids;
+    CurlTransport transport;
+    Recorder recorder;
+    Dispatcher dispatcher;
+    Follower follower;
+    Ingest ingest;
+    Replay replay;
+    AdminApi admin;
+    Housekeeper housekeeper;
+    std::unique_ptr<HttpServer> server;
+    Guarded<Reconciling> reconciling;
+    std::optional<Worker> recorder_worker;
+    std::optional<Worker> follower_worker;
+    std::optional<Worker> housekeeper_worker;
+    std::jthread dispatcher_thread;
+};
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+App::~App() { stop(); }
+
+Result<std::unique_ptr<App>> App::start(Settings settings, Tools tools, Complaints& complaints) {
+    auto metrics = std::make_unique<Metrics>();
+    auto plan = make_plan(settings, adapter_hooks(*metrics), complaints);
+    if (!complaints.empty()) return Error{Error::Kind::Invalid, "the configuration has mistakes"};
+    auto store = open_store(settings.store, tools.clock, tools.log);
+    if (!store) return store.error();
+    auto token = settings.admin_token;
+    if (token.empty()) {
+        const auto file = std::filesystem::path(settings.store.path).parent_path() / "admin.token";
+        auto made = read_or_make_token(file, tools.random);
+        if (!made) return made.error();
+        token = std::move(*made);
+    }
+    auto parts =
+        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token));
+    auto app = std::unique_ptr<App>(new App(std::move(parts)));
+    if (auto started = app->parts_->start(); !started) return started.error();
+    return app;
+}
+
+int App::port() const { return parts_->port(); }
+
+void App::reload(Settings settings, Complaints& complaints) { parts_->reload(std::move(settings), complaints); }
+
+void App::stop() { parts_->stop(); }
+
+}  // namespace orbridge

@@ -1,0 +1,53 @@
+#include <iostream>
+
+#include "bridge/cli/source_choice.h"
+#include "bridge/core/capture.h"
+#include "bridge/core/text.h"
+
+namespace orbridge::cli {
+namespace {
+
+/// Signed as the source would: OpenRegister over the raw bytes, Nextcloud by a header, hooks by their token.
+HttpRequest request_for(const SourceSettings& source, const std::string& base, std::string body) {
+    HttpRequest request;
+    const bool hook = body.find("nl.openregister.object.") != std::string::npos && !source.hook_token.empty();
+    request.url = base + (hook ? "/engine/api/w/" + source.id.value + "/jobs/run_wait_result/f/orbridge/send"
+                               : "/ingest/" + source.id.value);
+    request.headers = {{"Content-Type", "application/json"}};
+    if (hook)
+        request.headers.push_back({"Authorization", "Bearer " + source.hook_token.reveal()});
+    else if (source.type == "openregister" && !source.secrets.empty())
+        request.headers.push_back({"X-Webhook-Signature", to_hex(hmac_sha256(source.secrets.front().reveal(), body))});
+    else if (!source.secrets.empty())
+        request.headers.push_back({"X-Orbridge-Secret", source.secrets.front().reveal()});
+    request.body = std::move(body);
+    return request;
+}
+
+}  // namespace
+
+int run_send(const Args& args) {
+    const auto settings = load_settings(args);
+    if (!settings) return kConfiguration;
+    const auto* source = choose_source(*settings, args);
+    if (source == nullptr) return kConfiguration;
+    auto text = read_input(args.word(0));
+    if (!text) return kFailed;
+    if (looks_like_capture(*text)) {
+        auto captured = parse_capture(*text);
+        if (!captured) return fail(captured.error());
+        *text = std::move(captured->body);
+    }
+    const auto base = args.get("url", bridge_url(*settings));
+    const auto result = exchange_once(request_for(*source, base, std::move(*text)));
+    if (const auto* failure = std::get_if<TransportFailure>(&result))
+        return fail({Error::Kind::Unavailable, "cannot reach the bridge at " + where(base) + ": " + failure->reason});
+    const auto& response = std::get<HttpResponse>(result);
+    if (args.json())
+        std::cout << response.body << "\n";
+    else
+        std::cout << "HTTP " << response.status << " " << response.body << "\n";
+    return response.status / 100 == 2 ? kOk : kFailed;
+}
+
+}  // namespace orbridge::cli

@@ -1,0 +1,87 @@
+#include <malloc.h>
+#include <pthread.h>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "bridge/app.h"
+#include "bridge/cli/api.h"
+
+namespace orbridge::cli {
+namespace {
+
+/// Signals are taken by the main thread alone, in wait_for_signals(); every thread started later inherits the mask.
+sigset_t block_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of that write, like a full disk
+    return set;
+}
+
+Log::Level level_of(const std::string& word) {
+    if (word == "debug") return Log::Level::Debug;
+    if (word == "warning") return Log::Level::Warning;
+    return word == "error" ? Log::Level::Error : Log::Level::Info;
+}
+
+/// Whoever waits for the file never reads half a number.
+bool write_port_file(const std::string& file, int port) {
+    const auto fresh = file + ".new";
+    std::ofstream(fresh) << port << "\n";
+    std::error_code code;
+    std::filesystem::rename(fresh, file, code);
+    return !code;
+}
+
+void reload(App& app, const std::string& file, Log& log) {
+    Complaints complaints;
+    auto settings = read_settings(ConfigNode::load(file, complaints), complaints);
+    if (complaints.empty()) app.reload(std::move(settings), complaints);
+    for (const auto& line : complaints.lines()) log.error("reload.refused", {{"complaint", line}});
+}
+
+void wait_for_signals(App& app, const sigset_t& signals, const std::string& file, Log& log) {
+    for (;;) {
+        int signal = 0;
+        sigwait(&signals, &signal);
+        if (signal != SIGHUP) {
+            log.info("bridge.stopping", {{"signal", signal}});
+            return;
+        }
+        reload(app, file, log);
+    }
+}
+
+}  // namespace
+
+int run_serve(const Args& args) {
+    // One arena a thread would cost memory that an idle daemon never gives back.
+    mallopt(M_ARENA_MAX, 2);
+    const auto signals = block_signals();
+    auto settings = load_settings(args);
+    if (!settings) return kConfiguration;
+    const SystemClock clock;
+    SystemRandom random;
+    Log log(clock, level_of(settings->log_level), to_standard_error());
+    Complaints complaints;
+    auto app = App::start(std::move(*settings), {clock, random, log}, complaints);
+    if (!complaints.empty()) {
+        for (const auto& line : complaints.lines()) std::cerr << line << "\n";
+        return kConfiguration;
+    }
+    if (!app) return fail(app.error());
+    if (args.has("port-file") && !write_port_file(args.get("port-file"), (*app)->port()))
+        return fail({Error::Kind::Unavailable, "cannot write " + args.get("port-file")});
+    wait_for_signals(**app, signals, config_file(args), log);
+    (*app)->stop();
+    log.info("bridge.stopped");
+    return kOk;
+}
+
+}  // namespace orbridge::cli

@@ -1,0 +1,73 @@
+#include <iostream>
+
+#include "bridge/cli/api.h"
+
+namespace orbridge::cli {
+namespace {
+
+void print_registrar(const Json& registrar) {
+    std::cout << "    registered: " << text_of(registrar, "state");
+    if (registrar["message"]) std::cout << " - " << text_of(registrar, "message");
+    std::cout << "\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& member : registrar["registrations"].members()) {
+        const auto& each = member.value;
+        rows.push_back(
+            {"     ", text_of(each, "kind"), text_of(each, "state"), text_of(each, "class"), text_of(each, "detail")});
+    }
+    std::cout << table(rows);
+    for (const auto& each : registrar["cannot_arrive"].members())
+        std::cout << "    cannot arrive: " << each.value.string().value_or("") << "\n";
+    for (const auto& each : registrar["notices"].members())
+        std::cout << "    note: " << each.value.string().value_or("") << "\n";
+    if (registrar["next_try"]) std::cout << "    next look: " << text_of(registrar, "next_try") << "\n";
+}
+
+void print_source(const std::string& name, const Json& source) {
+    std::cout << "  " << name << " (" << text_of(source, "type") << ") " << text_of(source, "url") << "\n";
+    if (source["heard"].empty()) std::cout << "    heard: nothing yet\n";
+    for (const auto& heard : source["heard"].members())
+        std::cout << "    heard: " << heard.key << ", " << text_of(heard.value, "count") << " times, last "
+                  << text_of(heard.value, "last_at") << "\n";
+    if (source["registrar"]) print_registrar(source["registrar"]);
+}
+
+void print_status(const Json& status) {
+    const bool ready = status.path("readiness.ready").boolean().value_or(false);
+    std::cout << "orbridge " << text_of(status, "version") << ", up since " << text_of(status, "started_at") << ", "
+              << (ready ? "ready" : "NOT READY") << "\n";
+    for (const auto& check : status.path("readiness.checks").members())
+        if (!check.value["ok"].boolean().value_or(false))
+            std::cout << "  not ready: " << check.key << ": " << text_of(check.value, "detail") << "\n";
+    std::cout << "events: " << text_of(status["store"], "events") << " kept, " << text_of(status["store"], "unmapped")
+              << " of them unmapped\nsources:\n";
+    for (const auto& source : status["sources"].members()) print_source(source.key, source.value);
+    std::cout << "targets:\n";
+    std::vector<std::vector<std::string>> rows = {{"  NAME", "PENDING", "DELIVERED", "DEAD", "OLDEST PENDING"}};
+    for (const auto& target : status["targets"].members()) {
+        const auto counts = status["store"]["targets"][target.key];
+        const auto number = [&](const char* name) { return counts[name] ? text_of(counts, name) : std::string("0"); };
+        rows.push_back({"  " + target.key, number("pending"), number("delivered"), number("dead"),
+                        text_of(counts, "oldest_pending")});
+    }
+    std::cout << table(rows);
+}
+
+}  // namespace
+
+int run_status(const Args& args) {
+    const auto settings = load_settings(args);
+    if (!settings) return kConfiguration;
+    const auto answer = ApiClient(*settings).get("/api/v1/status");
+    if (!answer) return args.has("ready") ? kFailed : fail(answer.error());
+    const auto status = (*answer)->root();
+    if (args.has("ready")) return status.path("readiness.ready").boolean().value_or(false) ? kOk : kFailed;
+    if (args.json()) {
+        std::cout << (*answer)->text() << "\n";
+    } else {
+        print_status(status);
+    }
+    return kOk;
+}
+
+}  // namespace orbridge::cli

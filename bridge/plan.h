@@ -1,0 +1,26 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "adapters/registry.h"
+#include "bridge/deliver/recipe.h"
+#include "bridge/receive/ingest.h"
+#include "bridge/settings/settings.h"
+
+namespace orbridge {
+
+/// What a configuration turned into. Immutable: a reload makes a new one. Building it does no I/O besides
+/// reading the files it names, so `orbridge check` builds it too.
+struct Plan {
+    Settings settings;
+    IngestPlan ingest;
+    std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
+    std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
+};
+
+/// Everything wrong goes to `complaints`; the plan is only to be used if there is nothing.
+std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints);
+
+}  // namespace orbridge

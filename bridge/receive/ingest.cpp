@@ -1,0 +1,184 @@
+#include "bridge/receive/ingest.h"
+
+#include <algorithm>
+
+#include "bridge/core/json.h"
+#include "bridge/receive/error_answer.h"
+
+namespace orbridge {
+namespace {
+
+Event event_base(const VerifiedRequest& request, IdMaker& ids) {
+    Event event;
+    event.id = ids.event_id();
+    event.source = request.source();
+    event.intake = request.intake();
+    event.received_at = request.received_at();
+    event.occurred_at = request.received_at();
+    return event;
+}
+
+Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedRequest& request, IdMaker& ids) {
+    Prepared prepared;
+    prepared.rule = std::move(mapped.rule);
+    auto& event = prepared.event.event;
+    event = event_base(request, ids);
+    event.event_class = std::move(mapped.event_class);
+    event.channel = std::move(mapped.channel);
+    event.event_name = std::move(mapped.event_name);
+    event.subject = std::move(mapped.subject);
+    if (mapped.occurred_at) event.occurred_at = *mapped.occurred_at;
+    event.payload = std::move(mapped.payload);
+    prepared.event.dedup_key = std::move(mapped.dedup_key);
+    prepared.event.twin_key = std::move(mapped.twin_key);
+    for (const auto& match : router.match(event))
+        prepared.event.deliveries.push_back({ids.delivery_id(), match.target, match.route,
+                                             match.ordered ? event.subject : std::string(), event.received_at, false});
+    return prepared;
+}
+
+Prepared prepare_unmapped(Unmapped unmapped, const VerifiedRequest& request, IdMaker& ids) {
+    Prepared prepared;
+    auto& event = prepared.event.event;
+    event = event_base(request, ids);
+    event.state = EventState::Unmapped;
+    event.event_class = std::move(unmapped.event_class);
+    event.payload = std::move(unmapped.body);
+    prepared.event.dedup_key = std::move(unmapped.dedup_key);
+    return prepared;
+}
+
+/// Which intake a request to /ingest/{source} came through, told by what only that intake sends.
+Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
+    if (source.type == "nextcloud") return Intake::Listeners;
+    if (find_header(request.headers, "X-Webhook-Signature") != nullptr) return Intake::Webhooks;
+    return source.type == "openregister" ? Intake::Listeners : Intake::Push;
+}
+
+Answer accepted_answer(const std::vector<Accepted>& accepted) {
+    const bool all_known = std::all_of(accepted.begin(), accepted.end(), [](const Accepted& a) { return a.duplicate; });
+    JsonWriter json;
+    json.object();
+    if (!accepted.empty()) json.member("id", accepted.front().id.value);
+    if (accepted.size() > 1) {
+        json.key("ids").array();
+        for (const auto& each : accepted) json.value(each.id.value);
+        json.end();
+    }
+    if (all_known && !accepted.empty()) json.member("duplicate", true);
+    json.end();
+    return {.status = all_known && !accepted.empty() ? 200 : 202, .body = std::move(json).text()};
+}
+
+}  // namespace
+
+std::vector<Prepared> prepare(NormalizeOutcome outcome, const Router& router, const VerifiedRequest& request,
+                              IdMaker& ids) {
+    std::vector<Prepared> all;
+    std::visit(
+        Overloaded{[&](std::vector<Normalized>& mapped) {
+                       for (auto& each : mapped) all.push_back(prepare_mapped(std::move(each), router, request, ids));
+                   },
+                   [&](Unmapped& unmapped) { all.push_back(prepare_unmapped(std::move(unmapped), request, ids)); }},
+        outcome);
+    return all;
+}
+
+Ingest::Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics,
+               Log& log, Wake wake)
+    : plan_(std::move(plan)),
+      store_(store),
+      names_(names),
+      ids_(ids),
+      clock_(clock),
+      metrics_(metrics),
+      log_(log),
+      wake_(std::move(wake)) {}
+
+Answer Ingest::push(const std::string& source_name, const InboundRequest& request) {
+    const auto plan = plan_();
+    const auto source = plan->sources.find(source_name);
+    if (source == plan->sources.end())
+        return error_answer(404, "unknown_source", "no source of this name is configured");
+    const auto intake = push_intake(source->second, request);
+    const auto verified =
+        verify_request(*source->second.push, request, source->second.id, source->second.type, intake, clock_.now());
+    if (!verified) return refuse(source->second.id, intake, verified.error());
+    const auto accepted = take(*plan, source->second, *verified);
+    return accepted ? accepted_answer(*accepted) : refuse(source->second.id, intake, accepted.error());
+}
+
+Answer Ingest::hook(const std::string& workspace, const InboundRequest& request) {
+    const auto plan = plan_();
+    const auto source = plan->sources.find(workspace);
+    if (source == plan->sources.end() || source->second.hooks == nullptr)
+        return error_answer(404, "unknown_workspace", "no source of this name takes schema hooks");
+    const auto verified = verify_request(*source->second.hooks, request, source->second.id, source->second.type,
+                                         Intake::Hooks, clock_.now());
+    if (!verified) return refuse(source->second.id, Intake::Hooks, verified.error());
+    const auto accepted = take(*plan, source->second, *verified);
+    if (!accepted) return refuse(source->second.id, Intake::Hooks, accepted.error());
+    // Anything but an object with a status would be a TypeError inside the user's save (openregister.md §6).
+    return {.status = 200, .body = R"({"status":"approved"})"};
+}
+
+Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourcePlan& source,
+                                           const VerifiedRequest& request) {
+    auto outcome = plan.normalizer.normalize(request, names_);
+    if (!outcome) return outcome.error();
+    std::vector<Accepted> all;
+    for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
+        auto accepted = store_.accept(prepared.event);
+        if (!accepted) return accepted.error();
+        const auto what = accepted->duplicate     ? Metrics::Received::Duplicate
+                          : prepared.rule.empty() ? Metrics::Received::Unmapped
+                                                  : Metrics::Received::Accepted;
+        metrics_.received(source.id, request.intake(), what);
+        if (what == Metrics::Received::Unmapped)
+            log_.warn("event.unmapped",
+                      {{"source", source.id}, {"event", accepted->id}, {"class", prepared.event.event.event_class}});
+        if (!accepted->duplicate && !prepared.event.deliveries.empty()) {
+            std::vector<TargetId> targets;
+            for (const auto& delivery : prepared.event.deliveries) targets.push_back(delivery.target);
+            wake_(targets);
+        }
+        all.push_back(std::move(*accepted));
+    }
+    return all;
+}
+
+Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error) {
+    int status = 503;
+    if (error.kind == Error::Kind::Unauthorized) status = 401;
+    if (error.kind == Error::Kind::Invalid) status = 400;
+    metrics_.refused(source, status);
+    log_.warn("request.refused",
+              {{"source", source}, {"intake", to_text(intake)}, {"status", status}, {"reason", error.message}});
+    if (status == 401) return error_answer(401, "unauthorized", error.message);
+    if (status == 400) return error_answer(400, "malformed", error.message);
+    auto answer = error_answer(503, "not_stored", "the event could not be stored; nothing of it was kept");
+    answer.headers.push_back({"Retry-After", "5"});
+    return answer;
+}
+
+Status Ingest::remap(const Event& event) {
+    const auto plan = plan_();
+    const auto source = plan->sources.find(event.source.value);
+    const auto type = source == plan->sources.end() ? std::string() : source->second.type;
+    const auto request = verified_before(event.source, type, event.intake, event.payload, event.received_at);
+    auto outcome = plan->normalizer.normalize(request, names_);
+    if (!outcome) return outcome.error();
+    if (std::holds_alternative<Unmapped>(*outcome))
+        return Error{Error::Kind::Conflict, "no mapping takes it: " + std::get<Unmapped>(*outcome).reason};
+    auto prepared = prepare(std::move(*outcome), plan->router, request, ids_);
+    if (prepared.size() != 1)
+        return Error{Error::Kind::Conflict, "the mapping makes " + std::to_string(prepared.size()) + " events of it"};
+    prepared.front().event.event.id = event.id;
+    if (auto status = store_.remap(event.id, prepared.front().event); !status) return status;
+    std::vector<TargetId> targets;
+    for (const auto& delivery : prepared.front().event.deliveries) targets.push_back(delivery.target);
+    wake_(targets);
+    return Ok{};
+}
+
+}  // namespace orbridge

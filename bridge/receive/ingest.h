@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/core/ids.h"
+#include "bridge/core/log.h"
+#include "bridge/normalize/normalizer.h"
+#include "bridge/record/metrics.h"
+#include "bridge/route/router.h"
+#include "bridge/store/store.h"
+#include "bridge/verify/verifier.h"
+
+namespace orbridge {
+
+/// A source as the accept path sees it. Immutable.
+struct SourcePlan {
+    SourceId id;
+    std::string type;
+    std::shared_ptr<const Verifier> push;   ///< /ingest/{source}
+    std::shared_ptr<const Verifier> hooks;  ///< /engine/…; null: this source has no hooks intake
+};
+
+/// Everything of the configuration that decides what becomes of a request. Replaced whole on reload.
+struct IngestPlan {
+    std::map<std::string, SourcePlan> sources;  ///< by id
+    Normalizer normalizer;
+    Router router;
+};
+
+/// An event made ready for the store, and where it will go.
+struct Prepared {
+    NewEvent event;
+    std::string rule;  ///< empty: unmapped
+};
+
+/// receive → verify → normalize → route → store → answer. Safe from any thread; blocks for the commit.
+class Ingest {
+public:
+    using PlanNow = std::function<std::shared_ptr<const IngestPlan>()>;
+    /// Told after a commit which targets have something new.
+    using Wake = std::function<void(const std::vector<TargetId>&)>;
+
+    Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics, Log& log,
+           Wake wake);
+
+    /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 503.
+    Answer push(const std::string& source, const InboundRequest& request);
+    /// A schema hook: OpenRegister thinks it runs a Windmill flow. 200 {"status":"approved"} once stored.
+    Answer hook(const std::string& workspace, const InboundRequest& request);
+
+    /// Runs an unmapped event through the mappings of now. Conflict: still unmapped.
+    Status remap(const Event& event);
+
+private:
+    Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
+                                       const VerifiedRequest& request);
+    Answer refuse(const SourceId& source, Intake intake, const Error& error);
+
+    PlanNow plan_;
+    Store& store_;
+    const Names& names_;
+    IdMaker& ids_;
+    const Clock& clock_;
+    Metrics& metrics_;
+    Log& log_;
+    Wake wake_;
+};
+
+/// Pure: gives ids and deliveries to what the mappings made. Used by Ingest and by `orbridge map`.
+std::vector<Prepared> prepare(NormalizeOutcome outcome, const Router& router, const VerifiedRequest& request,
+                              IdMaker& ids);
+
+}  // namespace orbridge

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "bridge/core/clock.h"
+#include "bridge/core/log.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// Removes what is older than the retention allows, in batches small enough not to be felt.
+class Housekeeper {
+public:
+    /// Store, clock and log must outlive it.
+    Housekeeper(Store& store, const Clock& clock, Log& log, RetentionPolicy policy)
+        : store_(store), clock_(clock), log_(log), policy_(policy) {}
+
+    /// One batch. Returns how long to wait before the next.
+    milliseconds step();
+
+private:
+    Store& store_;
+    const Clock& clock_;
+    Log& log_;
+    RetentionPolicy policy_;
+};
+
+}  // namespace orbridge
