@@ -39,7 +39,7 @@ struct InboundRequest {
 
 struct Answer {
     int status = 200;
-    std::string body;
+    std::string body{};
     std::string content_type = "application/json";
     Headers headers{};
 };

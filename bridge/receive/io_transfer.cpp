@@ -94,6 +94,8 @@ void IoLoop::time_out(Connection& connection) {
     if (connection.phase == Connection::Phase::Handling) return;
     if (connection.phase == Connection::Phase::Reading && connection.parser.begun())
         return refuse(connection, kTimeout);
+    if (connection.phase == Connection::Phase::Writing)
+        log_.info("http.answer_not_taken", {{"peer", connection.peer}, {"sent", connection.out_sent}});
     connection.phase = Connection::Phase::Closed;
 }
 

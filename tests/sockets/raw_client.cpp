@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -99,11 +100,9 @@ RawClient::End RawClient::wait_for_end() {
     return end_;
 }
 
-std::string RawClient::receive_bytes(std::size_t bytes_max) {
-    std::string bytes(bytes_max, '\0');
-    const auto got = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
-    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    return bytes;
+bool RawClient::readable(std::chrono::milliseconds within) {
+    pollfd event{socket_.get(), POLLIN, 0};
+    return ::poll(&event, 1, static_cast<int>(within.count())) > 0;
 }
 
 std::string post(std::string_view path, std::string_view body, std::string_view fields) {

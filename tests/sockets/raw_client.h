@@ -37,8 +37,8 @@ public:
     std::vector<Received> receive_all();
     /// Reads up to the end of the connection.
     End wait_for_end();
-    /// What is there of the answer now; blocks for the first byte.
-    std::string receive_bytes(std::size_t bytes_max);
+    /// Something came, or the connection ended, within the time.
+    bool readable(std::chrono::milliseconds within);
 
 private:
     bool fill();

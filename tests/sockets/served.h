@@ -23,8 +23,9 @@ inline HttpSettings local_settings() {
 /// A server on a free port that notes what reaches its handler.
 class Served {
 public:
-    explicit Served(const HttpSettings& settings = local_settings(), HttpHandler handler = {}, HttpOptions options = {})
-        : handler_(std::move(handler)) {
+    explicit Served(const HttpSettings& settings = local_settings(), HttpHandler handler = {}, HttpOptions options = {},
+                    Log::Sink sink = to_nowhere())
+        : log_(clock_, Log::Level::Info, std::move(sink)), handler_(std::move(handler)) {
         auto started = HttpServer::start(
             settings, [this](const InboundRequest& request) { return handle(request); }, log_, std::move(options));
         if (!started) throw std::runtime_error(started.error().message);
@@ -48,7 +49,7 @@ private:
     }
 
     SystemClock clock_;
-    Log log_{clock_, Log::Level::Error, to_nowhere()};
+    Log log_;
     HttpHandler handler_;
     Guarded<std::vector<std::string>> requests_;
     std::unique_ptr<HttpServer> server_;
@@ -62,10 +63,15 @@ public:
         open_ = true;
         changed_.notify_all();
     }
-    void pass() {
-        std::unique_lock lock(mutex_);
+    /// Comes to the door and goes away again.
+    void arrive() {
+        const std::lock_guard lock(mutex_);
         ++waiting_;
         changed_.notify_all();
+    }
+    void pass() {
+        arrive();
+        std::unique_lock lock(mutex_);
         changed_.wait(lock, [this] { return open_; });
     }
     void wait_until_waiting(int count) {
