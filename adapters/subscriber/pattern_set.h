@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace re2 {
+class RE2;
+}
+
+namespace orbridge {
+
+/// A pattern in an index; never given twice.
+using PatternSlot = std::uint32_t;
+
+/// Up to kPatternsInSetMax patterns in RE2 syntax, searched together. Linear in the name whatever the patterns
+/// are; what does not fit its memory is searched in halves. Immutable to its users; safe from any thread.
+class PatternSet {
+public:
+    static constexpr std::size_t kPatternsMax = 1000;
+
+    struct Entry {
+        PatternSlot slot = 0;
+        std::string pattern;
+    };
+    /// The patterns have been compiled before, each on its own: they are valid.
+    explicit PatternSet(std::vector<Entry> entries);
+    ~PatternSet();
+    PatternSet(const PatternSet&) = delete;
+    PatternSet& operator=(const PatternSet&) = delete;
+
+    /// Adds those that match the whole name.
+    void match(std::string_view name, std::vector<PatternSlot>& found) const;
+
+    const std::vector<Entry>& entries() const { return entries_; }
+
+private:
+    struct Engine;
+    bool match_together(std::string_view name, std::vector<PatternSlot>& found) const;
+    void match_halves(std::string_view name, std::vector<PatternSlot>& found) const;
+
+    const std::vector<Entry> entries_;
+    std::unique_ptr<Engine> engine_;  ///< null: too large to be searched together
+    mutable std::atomic<bool> in_halves_{false};
+    mutable std::once_flag halved_;
+    mutable std::unique_ptr<const PatternSet> first_;
+    mutable std::unique_ptr<const PatternSet> second_;
+};
+
+}  // namespace orbridge
