@@ -41,12 +41,8 @@ public:
         ::close(epoll_);
     }
 
-    void watch(int fd, std::uint32_t what) {
-        epoll_event event{};
-        event.events = what;
-        event.data.fd = fd;
-        if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) != 0) epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
-    }
+    void watch(int fd, std::uint32_t what) { control(EPOLL_CTL_ADD, fd, what); }
+    void change(int fd, std::uint32_t what) { control(EPOLL_CTL_MOD, fd, what); }
     void forget(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
     void ring() {
@@ -65,6 +61,13 @@ public:
     }
 
 private:
+    void control(int operation, int fd, std::uint32_t what) {
+        epoll_event event{};
+        event.events = what;
+        event.data.fd = fd;
+        epoll_ctl(epoll_, operation, fd, &event);
+    }
+
     int epoll_;
     int bell_;
 };
@@ -262,12 +265,16 @@ private:
         if (spare_.size() < kSpareMax) spare_.push_back(std::move(easy));
     }
 
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
-        auto& poller = static_cast<Loop*>(self)->poller_;
+    /// `known` is what was assigned to the socket: nothing the first time libcurl speaks of it.
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) {
+        auto& loop = *static_cast<Loop*>(self);
         if (what == CURL_POLL_REMOVE) {
-            poller.forget(fd);
+            loop.poller_.forget(fd);
+        } else if (known != nullptr) {
+            loop.poller_.change(fd, epoll_events(what));
         } else {
-            poller.watch(fd, epoll_events(what));
+            loop.poller_.watch(fd, epoll_events(what));
+            curl_multi_assign(loop.multi_, fd, &loop);
         }
         return 0;
     }

@@ -272,9 +272,10 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const
                       .outcome = word_for(outcome),
                       .reason = reason_of(outcome),
                       .answer = response != nullptr ? response->body : std::string()};
-    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, clock_.now(), random_.unit());
-    // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     const auto* retry = std::get_if<Retry>(&outcome);
+    const double random = retry != nullptr ? random_.unit() : 0;
+    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, clock_.now(), random);
+    // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
     if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
         settle.reference = delivered->reference;

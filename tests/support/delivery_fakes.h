@@ -113,7 +113,7 @@ public:
 
 /// The part of a store that delivering needs, with faults on demand. Deliveries of one order key wait for each
 /// other, as Store promises.
-class DeliveryStore final : public Store {
+class DeliveryStore : public Store {
 public:
     struct Row {
         Delivery delivery;
