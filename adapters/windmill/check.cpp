@@ -18,8 +18,7 @@ public:
     std::vector<TestStep> run() {
         if (!reach()) return std::move(steps_);
         health();
-        token();
-        if (!may_run()) return std::move(steps_);
+        if (!token() || !may_run()) return std::move(steps_);
         if (runnable().by_path()) {
             exists();
             takes_arguments();
@@ -87,23 +86,33 @@ private:
         add(name, Verdict::Warning, status_of(*response));
     }
 
-    void token() {
+    /// False where nothing that follows could say more.
+    bool token() {
         const std::string name = "token";
         const auto response = answer_to(name, "GET", runnable().workspace_url() + "/users/whoami", true);
-        if (!response) return;
-        if (response->status == 200) {
-            const auto document = JsonDocument::parse(response->body);
-            const auto user = document ? (*document)->root()["username"].string().value_or("?") : std::string("?");
-            const bool admin = document && (*document)->root()["is_admin"].boolean().value_or(false);
-            if (admin) return add(name, Verdict::Warning, user + ", an admin: a token with less rights would do");
-            return add(name, Verdict::Ok, user + " in workspace " + runnable().workspace);
+        if (!response) return false;
+        if (response->status == 401) {
+            add(name, Verdict::Failed,
+                "the token is unknown or expired, its user is not in workspace " + runnable().workspace +
+                    ", or there is no such workspace");
+            return false;
         }
-        if (response->status == 403) return add(name, Verdict::Ok, "limited by scopes, as it should be");
-        if (response->status == 401)
-            return add(name, Verdict::Failed,
-                       "the token is unknown or expired, its user is not in workspace " + runnable().workspace +
-                           ", or there is no such workspace");
-        add(name, Verdict::Warning, status_of(*response));
+        if (response->status == 200) {
+            add_user(name, *response);
+        } else if (response->status == 403) {
+            add(name, Verdict::Ok, "limited by scopes, as it should be");
+        } else {
+            add(name, Verdict::Warning, status_of(*response));
+        }
+        return true;
+    }
+
+    void add_user(const std::string& name, const HttpResponse& response) {
+        const auto document = JsonDocument::parse(response.body);
+        const auto user = document ? (*document)->root()["username"].string().value_or("?") : std::string("?");
+        if (document && (*document)->root()["is_admin"].boolean().value_or(false))
+            return add(name, Verdict::Warning, user + ", an admin: a token with less rights would do");
+        add(name, Verdict::Ok, user + " in workspace " + runnable().workspace);
     }
 
     bool may_run() {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "bridge/deliver/recorder.h"
+#include "bridge/store/memory_store.h"
 #include "tests/support/delivery_fakes.h"
 
 namespace orbridge {
@@ -426,6 +427,54 @@ BOOST_AUTO_TEST_CASE(metrics_are_told_each_attempt_that_was_recorded) {
     rig.answer(500);
     rig.run();
     BOOST_TEST(told == std::vector<std::string>{"retry"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(over_a_real_store_order_holds_through_failures_and_everything_arrives) {
+    test::ManualClock clock;
+    SeededRandom random{7};
+    Log log{clock, Log::Level::Debug, to_nowhere()};
+    MemoryStore store;
+    test::ScriptedTransport transport;
+    Recorder recorder{store, clock, log};
+    Dispatcher dispatcher{store, transport, recorder, clock, random, log, {}};
+    IdMaker ids(clock, random);
+    std::map<std::string, std::string> subject_of;  // by delivery
+    std::map<std::string, std::vector<std::string>> wanted, arrived;
+    for (int i = 0; i < 60; ++i) {
+        NewEvent event;
+        event.event.id = ids.event_id();
+        event.event.source = {"s"};
+        event.event.subject = "object:" + std::to_string(i % 7);
+        event.dedup_key = std::to_string(i);
+        NewDelivery delivery{.id = ids.delivery_id(),
+                             .target = {"a"},
+                             .route = "r",
+                             .order_key = event.event.subject,
+                             .due_at = clock.now()};
+        subject_of[delivery.id.value] = event.event.subject;
+        wanted[event.event.subject].push_back(delivery.id.value);
+        event.deliveries.push_back(delivery);
+        BOOST_REQUIRE(store.accept(event).has_value());
+    }
+    dispatcher.set_targets({{.id = {"a"}, .recipe = std::make_shared<PlainRecipe>(), .in_flight_max = 4}});
+    for (int round = 0; round < 5000 && subject_of.size() > 0; ++round) {
+        const auto pause = dispatcher.step();
+        if (transport.waiting() == 0) {
+            clock.advance(std::min<milliseconds>(pause, 24h));
+            continue;
+        }
+        const auto index = static_cast<std::size_t>(random.bits() % transport.waiting());
+        const auto id = transport.request(index).url.substr(9);
+        const bool works = random.bits() % 3 != 0;
+        if (works) {
+            arrived[subject_of[id]].push_back(id);
+            subject_of.erase(id);
+        }
+        transport.answer(index, works ? 200 : 500);
+        while (recorder.backlog() > 0) recorder.step();
+    }
+    BOOST_TEST(subject_of.empty());
+    BOOST_TEST((arrived == wanted));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
