@@ -20,6 +20,7 @@ std::string quoted(const std::string& text) {
 
 std::string one_of(const std::vector<std::string>& values) {
     std::vector<std::string> all;
+    all.reserve(values.size());
     for (const auto& value : values) all.push_back(quoted(value));
     return join(all, " or ");
 }
@@ -76,9 +77,10 @@ struct Router::Compiled {
         if (!route.channel.empty() && route.channel != event.channel)
             return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);
         if (event_name && !*event_name) return "the route's event_name is no valid pattern";
-        if (event_name && !event_name->value().matches(event.event_name))
+        if (event_name && !event_name->value().matches(event.event_name)) {
             return "eventName is " + quoted(event.event_name) + ", route wants all of it to match " +
                    quoted(route.event_name);
+        }
         for (const auto& condition : route.when)
             if (auto reason = fault(condition, payload)) return reason;
         return std::nullopt;

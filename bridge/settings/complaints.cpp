@@ -30,6 +30,7 @@ std::vector<std::string> Complaints::lines() const {
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const Line& a, const Line& b) { return sort_key(a.where) < sort_key(b.where); });
     std::vector<std::string> texts;
+    texts.reserve(sorted.size());
     for (const auto& line : sorted)
         texts.push_back(line.where + ": " + (line.path.empty() ? "" : line.path + ": ") + line.what);
     return texts;

@@ -12,6 +12,9 @@
 namespace orbridge {
 namespace {
 
+constexpr const char* kNoVariable =
+    "`${` begins the name of an environment variable, as in `${NAME}`; for the text write `$${`";
+
 Error invalid(const std::string& message) { return {Error::Kind::Invalid, message}; }
 
 bool is_variable_name(const std::string& name) {
@@ -52,9 +55,7 @@ Result<std::string> expand_environment(const std::string& text) {
         }
         const auto end = text.find('}', begin);
         const auto name = end == std::string::npos ? std::string() : text.substr(begin + 2, end - begin - 2);
-        if (!is_variable_name(name))
-            return invalid(
-                "`${` begins the name of an environment variable, as in `${NAME}`; for the text write `$${`");
+        if (!is_variable_name(name)) return invalid(kNoVariable);
         // Nothing here ever changes the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
         const char* value = std::getenv(name.c_str());
         if (value == nullptr) return invalid("the environment variable " + name + " is not set");

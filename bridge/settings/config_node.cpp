@@ -28,6 +28,10 @@ std::string quoted(const std::string& text) {
     return '`' + text.substr(0, kQuotedBytesMax) + "…`";
 }
 
+std::string where_in(const std::string& file, YamlPlace at) {
+    return file + ':' + std::to_string(at.line) + ':' + std::to_string(at.column);
+}
+
 const char* describe(Yaml::Kind kind) {
     switch (kind) {
         case Yaml::Kind::Null: return "nothing";
@@ -89,9 +93,7 @@ ConfigNode ConfigNode::parse(const std::string& text, const std::string& name, C
     const auto yaml = parse_yaml(text);
     auto root = std::make_shared<Impl>(Impl{document, yaml.root, {}, "", yaml.root == nullptr});
     if (root->is(Yaml::Kind::Null)) root->value = nullptr;
-    for (const auto& problem : yaml.problems)
-        complaints.add(name + ':' + std::to_string(problem.at.line) + ':' + std::to_string(problem.at.column),
-                       problem.path, problem.what);
+    for (const auto& problem : yaml.problems) complaints.add(where_in(name, problem.at), problem.path, problem.what);
     return ConfigNode(std::move(root));
 }
 
@@ -102,9 +104,7 @@ bool ConfigNode::is_scalar() const { return impl_->is(Yaml::Kind::Scalar); }
 const std::string& ConfigNode::path() const { return impl_->path; }
 const std::string& ConfigNode::file() const { return impl_->document->name; }
 
-std::string ConfigNode::where() const {
-    return file() + ':' + std::to_string(impl_->at.line) + ':' + std::to_string(impl_->at.column);
-}
+std::string ConfigNode::where() const { return where_in(file(), impl_->at); }
 
 void ConfigNode::complain(const std::string& what) const {
     if (!impl_->quiet) impl_->document->complaints.add(where(), path(), what);

@@ -4,6 +4,7 @@
 #include "bridge/core/text.h"
 #include "bridge/settings/settings.h"
 #include "bridge/settings/values.h"
+#include "bridge/settings/yaml_tree.h"
 
 namespace orbridge {
 namespace {
@@ -121,7 +122,8 @@ void compare(const std::string& group, const Facts& before, const Facts& after, 
         const auto& new_fact = after.count(key) != 0 ? after.at(key) : none;
         if (old_fact.text == new_fact.text) continue;
         const auto change = old_fact.hidden || new_fact.hidden ? "changed" : old_fact.text + " → " + new_fact.text;
-        lines.push_back((group.empty() ? key : group + '.' + key) + ": " + change);
+        lines.push_back(group.empty() ? key : join_path(group, key));
+        lines.back().append(": ").append(change);
     }
 }
 

@@ -70,13 +70,14 @@ std::vector<std::string> shipped_mappings(const ConfigNode& root) {
                                               "/usr/share/orbridge/mappings"};
     std::vector<std::string> found;
     for (const auto& name : kShippedMappings) {
-        const auto has_it = [&](const std::string& folder) { return is_file(folder + '/' + name); };
+        const auto has_it = [&](const fs::path& folder) { return is_file((folder / name).string()); };
         const auto folder = std::find_if(folders.begin(), folders.end(), has_it);
-        if (folder != folders.end()) found.push_back(absolute(*folder + '/' + name));
+        if (folder != folders.end()) found.push_back(absolute((fs::path(*folder) / name).string()));
     }
-    if (found.empty())
+    if (found.empty()) {
         root["mappings"].complain("missing, and neither " + join(kShippedMappings, " nor ") + " is in " +
                                   join(folders, ", "));
+    }
     return found;
 }
 

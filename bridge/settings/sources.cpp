@@ -60,8 +60,11 @@ void check_fit(const ConfigNode& node, const SourceSettings& source) {
 }
 
 void check_secret(const ConfigNode& node) {
-    if (node["secret"].present() || node["secret_file"].present()) return;
-    if (node.text("verify", "") == "none") return;
+    const bool has_secret = node["secret"].present() || node["secret_file"].present();
+    const bool unverified = node["verify"].as_text() == "none";
+    if (has_secret && unverified)
+        node["verify"].complain("`none` does not go with a secret, which would not be looked at; expected one of them");
+    if (has_secret || unverified) return;
     node["secret"].complain(
         "missing, whoever sends events must prove who they are: make one with `openssl rand -hex 32` and give "
         "`secret_file: <file>` or `secret: ${NAME}`");
@@ -74,20 +77,23 @@ void check_register(const ConfigNode& root, const ConfigNode& node, const Source
         node["verify"].complain("`none` does not go with registering, expected a `secret`, or `register: off`");
     if (!node["url"].present())
         node["url"].complain("missing, expected the address of the Nextcloud to register at, or `register: off`");
-    if (!root["public_url"].present())
+    if (!root["public_url"].present()) {
         node.complain(
             "cannot register without `public_url` at the top of the file: the address at which the source "
             "reaches us; or `register: off`");
+    }
     const auto has = [&](const char* key) { return node[key].present(); };
-    if (!has("user") && !has("password") && !has("password_file") && !has("token") && !has("token_file"))
+    if (!has("user") && !has("password") && !has("password_file") && !has("token") && !has("token_file")) {
         node.complain(
             "cannot register without credentials, expected `user` and `password_file`, or `token_file`; or "
             "`register: off`");
+    }
     const bool wants_hooks = contains(source.intakes_wanted, "hooks") || !source.schemas.empty();
-    if (source.type == "openregister" && wants_hooks && !has("hook_token") && !has("hook_token_file"))
+    if (source.type == "openregister" && wants_hooks && !has("hook_token") && !has("hook_token_file")) {
         node["hook_token"].complain(
             "missing, schema hooks need the token OpenRegister is to show: "
             "`hook_token_file: <file>` or `hook_token: ${NAME}`");
+    }
 }
 
 SourceSettings read_source(const ConfigNode& root, const std::string& name, const ConfigNode& node) {

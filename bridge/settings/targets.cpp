@@ -42,6 +42,7 @@ TargetSettings read_target(const std::string& name, const ConfigNode& node) {
 template <class Thing>
 void check_known(const ConfigNode& node, const std::string& name, const char* kind, const std::vector<Thing>& things) {
     std::vector<std::string> known;
+    known.reserve(things.size());
     for (const auto& thing : things) known.push_back(thing.id.value);
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     node.complain("there is no such " + std::string(kind) + suggestion(name, known));

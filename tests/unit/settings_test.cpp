@@ -226,6 +226,13 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
          {"c.yaml:1:70: sources.a.paths[1]: this path was given before",
           "c.yaml:1:74: sources.a.paths[2]: expected a path like /hooks/cloud",
           "c.yaml:1:77: sources.a.paths[3]: expected a path like /hooks/cloud"}},
+        {"sources: {a: {type: nextcloud, verify: none, register: off}}\n", {}},
+        {"sources: {a: {type: nextcloud, verify: none, secret: x, register: off}}\n",
+         {"c.yaml:1:40: sources.a.verify: `none` does not go with a secret, which would not be looked at; expected one "
+          "of them"}},
+        {"public_url: http://o\nsources: {a: {type: nextcloud, url: 'http://c', token: t, verify: none}}\n",
+         {"c.yaml:2:67: sources.a.verify: `none` does not go with registering, expected a `secret`, or `register: "
+          "off`"}},
         {kPush + "mappings: []\n", {"c.yaml:2:1: mappings: must not be empty"}},
         {kPush + "mappings: [../mappings/nextcloud.yaml, ../mappings/./nextcloud.yaml]\n",
          {"c.yaml:2:40: mappings[1]: named twice"}},
