@@ -1,9 +1,18 @@
+#include <algorithm>
 #include <iostream>
 
 #include "bridge/cli/api.h"
 
 namespace orbridge::cli {
 namespace {
+
+/// `ObjectCreatedEvent and 19 more` for a long list of class names.
+std::string short_classes(const std::string& classes) {
+    const auto first = classes.substr(0, classes.find(", "));
+    const auto commas = static_cast<std::size_t>(std::count(classes.begin(), classes.end(), ','));
+    const auto name = first.substr(first.rfind('\\') + 1);
+    return commas == 0 ? name : name + " and " + std::to_string(commas) + " more";
+}
 
 void print_registrar(const Json& registrar) {
     std::cout << "    registered: " << text_of(registrar, "state");
@@ -12,8 +21,8 @@ void print_registrar(const Json& registrar) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& member : registrar["registrations"].members()) {
         const auto& each = member.value;
-        rows.push_back(
-            {"     ", text_of(each, "kind"), text_of(each, "state"), text_of(each, "class"), text_of(each, "detail")});
+        rows.push_back({"     ", text_of(each, "kind"), text_of(each, "state"), short_classes(text_of(each, "class")),
+                        text_of(each, "detail")});
     }
     std::cout << table(rows);
     for (const auto& each : registrar["cannot_arrive"].members())

@@ -41,12 +41,6 @@ RequestLimits limits_of(const HttpSettings& settings, const HttpOptions& options
     return limits;
 }
 
-IoLimits io_limits_of(const HttpOptions& options) {
-    return {.send_timeout = options.send_timeout,
-            .connections_max = options.connections_max,
-            .buffered_bytes_max = options.buffered_bytes_max};
-}
-
 }  // namespace
 
 struct HttpServer::Parts {
@@ -54,7 +48,7 @@ struct HttpServer::Parts {
         : handler(std::move(handle)),
           options(std::move(given)),
           log(journal),
-          loop(settings, io_limits_of(options), limits_of(settings, options), std::move(listener),
+          loop(settings, limits_of(settings, options), std::move(listener),
                {.serve = [this](const ConnectionPtr& connection) { return serve(connection); },
                 .refuse = [this](const RequestHead& head,
                                  const Refusal& refusal) { return orbridge::refuse(options, head, refusal); }},

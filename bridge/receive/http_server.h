@@ -17,7 +17,7 @@ namespace orbridge {
 /// Called on a pool thread, for requests that were read whole. May block. Exceptions become 500 answers.
 using HttpHandler = std::function<Answer(const InboundRequest&)>;
 
-/// What HttpSettings does not say. Both functions are called on the I/O thread, which serves all connections:
+/// What differs from one path to another. Both functions are called on the I/O thread, which serves all connections:
 /// they must be quick. Either may be empty.
 struct HttpOptions {
     /// How large the body of this request may be; `head` has all but the body.
@@ -25,9 +25,6 @@ struct HttpOptions {
     /// What a refused request is told, where the usual error body will not do; `head` is as far as it was
     /// read, perhaps empty. The connection is closed behind it.
     std::function<Answer(const InboundRequest& head, const Refusal&)> refusal_answer{};
-    milliseconds send_timeout{30'000};              ///< for the client to take one answer whole
-    std::size_t connections_max = 10'000;           ///< more wait in the kernel's queue
-    std::size_t buffered_bytes_max = 128ULL << 20;  ///< of all requests being received or served: above, 503
 };
 
 /// HTTP/1.1 for the requests of known senders: strict about where a request ends, patient with slow clients

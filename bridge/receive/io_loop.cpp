@@ -31,10 +31,9 @@ bool watch(const Fd& epoll, int fd, std::uint32_t events, std::uint64_t id, int 
 
 }  // namespace
 
-IoLoop::IoLoop(const HttpSettings& settings, const IoLimits& io_limits, RequestLimits limits, Listener listener,
-               Calls calls, Log& log)
+IoLoop::IoLoop(const HttpSettings& settings, RequestLimits limits, Listener listener, Calls calls, Log& log)
     : settings_(settings),
-      io_limits_(io_limits),
+
       limits_(std::move(limits)),
       listener_(std::move(listener)),
       calls_(std::move(calls)),
@@ -158,7 +157,7 @@ void IoLoop::review(std::uint64_t id) {
 }
 
 void IoLoop::accept_some() {
-    if (connections_.size() >= io_limits_.connections_max) {
+    if (connections_.size() >= settings_.connections_max) {
         log_.warn("http.connections_full", {{"connections", connections_.size()}});
         return pause_accepting(kOutOfResourcesPause);
     }

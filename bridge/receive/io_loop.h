@@ -17,13 +17,6 @@
 
 namespace orbridge {
 
-/// Limits that hold for all connections together, or that no configuration names yet.
-struct IoLimits {
-    milliseconds send_timeout{30'000};              ///< for the client to take one answer whole
-    std::size_t connections_max = 10'000;           ///< more wait in the kernel's queue
-    std::size_t buffered_bytes_max = 128ULL << 20;  ///< of all requests being received or served: above, 503
-};
-
 /// The one thread that reads requests and finishes slow answers, for all connections. A slow client costs
 /// a socket, never a thread. Sleeps in epoll until there is something to do.
 class IoLoop {
@@ -35,8 +28,7 @@ public:
         std::function<Answer(const RequestHead&, const Refusal&)> refuse;
     };
 
-    IoLoop(const HttpSettings& settings, const IoLimits& io_limits, RequestLimits limits, Listener listener,
-           Calls calls, Log& log);
+    IoLoop(const HttpSettings& settings, RequestLimits limits, Listener listener, Calls calls, Log& log);
     ~IoLoop();
     IoLoop(const IoLoop&) = delete;
     IoLoop& operator=(const IoLoop&) = delete;
@@ -97,7 +89,6 @@ private:
     bool finished();
 
     const HttpSettings settings_;
-    const IoLimits io_limits_;
     const RequestLimits limits_;
     Listener listener_;
     const Calls calls_;

@@ -51,7 +51,7 @@ void IoLoop::take(const ConnectionPtr& connection, std::string_view bytes) {
         case RequestParser::State::Refused: return refuse(*connection, parser.refusal());
         case RequestParser::State::NeedMore: break;
     }
-    if (charged_ > io_limits_.buffered_bytes_max) return refuse(*connection, kMemoryFull);
+    if (charged_ > settings_.buffered_bytes_max) return refuse(*connection, kMemoryFull);
     if (parser.wants_continue()) permit_body(*connection);
 }
 
@@ -124,7 +124,7 @@ void IoLoop::send(Connection& connection, std::string text) {
         connection.phase = Connection::Phase::Closed;
     } else {
         connection.phase = Connection::Phase::Writing;
-        connection.deadline = SteadyClock::now() + io_limits_.send_timeout;
+        connection.deadline = SteadyClock::now() + settings_.send_timeout;
         connection.out = std::move(text);
         connection.out_sent = sent.bytes;
     }

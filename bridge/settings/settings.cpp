@@ -31,6 +31,10 @@ HttpSettings read_http(const ConfigNode& root) {
     http.queued_max = static_cast<int>(node.integer("queued_max", http.queued_max, 1, 65536));
     http.request_timeout = node.duration("request_timeout", http.request_timeout, 10ms, 5min);
     http.keep_alive = node.duration("keep_alive", http.keep_alive, 0s, 5min);
+    http.send_timeout = node.duration("send_timeout", http.send_timeout, 10ms, 5min);
+    http.connections_max = static_cast<std::size_t>(
+        node.integer("connections_max", static_cast<std::int64_t>(http.connections_max), 1, 100'000));
+    http.buffered_bytes_max = node.size("buffered_bytes_max", http.buffered_bytes_max, kMiB, 4096 * kMiB);
     node.done();
     return http;
 }

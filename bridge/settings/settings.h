@@ -24,6 +24,9 @@ struct HttpSettings {
     int queued_max = 256;                  ///< connections waiting for a thread
     milliseconds request_timeout{10'000};  ///< to receive one request whole
     milliseconds keep_alive{5'000};
+    milliseconds send_timeout{30'000};           ///< for the client to take one answer whole
+    std::size_t connections_max = 10'000;        ///< open at once; more wait in the kernel's queue
+    std::size_t buffered_bytes_max = 128 << 20;  ///< of all requests being received or served: above, 503
 };
 
 struct StoreSettings {

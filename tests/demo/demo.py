@@ -157,7 +157,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="end by itself")
     parser.add_argument("--port", type=int, help="where orbridge listens (default: a free port)", default=None)
-    parser.add_argument("--binary", default="build/release/orbridge", help=argparse.SUPPRESS)
+    parser.add_argument("--binary", default="build/dev/orbridge", help=argparse.SUPPRESS)
     flags = parser.parse_args()
     if flags.port is None:
         flags.port = free_port()

@@ -153,9 +153,9 @@ BOOST_AUTO_TEST_CASE(who_finds_no_thread_and_no_place_to_wait_is_told_when_to_co
 }
 
 BOOST_AUTO_TEST_CASE(bodies_that_would_fill_the_memory_are_refused) {
-    HttpOptions options;
-    options.buffered_bytes_max = 256 << 10;
-    Served served(local_settings(), {}, options);
+    auto settings = local_settings();
+    settings.buffered_bytes_max = 256 << 10;
+    Served served(settings);
     auto small = served.connect();
     small.send(post("/a", std::string(1000, 'b')).substr(0, 500));
     auto large = served.connect();
@@ -168,9 +168,9 @@ BOOST_AUTO_TEST_CASE(bodies_that_would_fill_the_memory_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(at_the_limit_of_connections_the_next_one_waits_for_a_place) {
-    HttpOptions options;
-    options.connections_max = 4;
-    Served served(local_settings(), {}, options);
+    auto settings = local_settings();
+    settings.connections_max = 4;
+    Served served(settings);
     auto full = connect_and_ask(served, 4);
     auto next = served.connect();
     next.send(get("/next"));

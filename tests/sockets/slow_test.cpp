@@ -97,10 +97,10 @@ BOOST_AUTO_TEST_CASE(a_slow_reader_holds_no_thread_and_gets_its_answer_whole) {
 
 BOOST_AUTO_TEST_CASE(a_reader_that_takes_nothing_is_given_up) {
     Gate given_up;
-    HttpOptions options;
-    options.send_timeout = 50ms;
+    auto settings = local_settings();
+    settings.send_timeout = 50ms;
     Served served(
-        local_settings(), [](const InboundRequest&) { return Answer{.body = std::string(16 << 20, 'l')}; }, options,
+        settings, [](const InboundRequest&) { return Answer{.body = std::string(16 << 20, 'l')}; }, {},
         [&](const std::string& line) {
             if (line.find("http.answer_not_taken") != std::string::npos) given_up.arrive();
         });
