@@ -18,8 +18,10 @@ namespace orbridge {
 struct NewDelivery {
     DeliveryId id;
     TargetId target;
-    std::string route;      ///< name of the route that asked for it
-    std::string order_key;  ///< deliveries to one target with equal keys go out one after another; empty: free
+    std::string route;  ///< name of the route that asked for it
+    /// Deliveries to one target with equal keys go out one after another, in the order of their events: a
+    /// replay waits for the one that is under way and goes before those of younger events. Empty: free.
+    std::string order_key;
     TimePoint due_at{};
     bool replayed = false;
 };
@@ -47,7 +49,7 @@ struct Claim {
 struct ClaimBatch {
     std::vector<Claim> claims;
     /// When the target next has something to claim, as far as is known now: nothing waits if empty.
-    /// In the past when the limit cut the batch.
+    /// In the past when the limit cut the batch; the end of a hold if all that is due is held.
     std::optional<TimePoint> next_due;
 };
 
@@ -85,8 +87,8 @@ struct DeliveryRow {
     int attempts_made = 0;
     bool unclear = false;
     bool replayed = false;
-    TimePoint created_at{};
-    std::optional<TimePoint> due_at;
+    TimePoint created_at{};           ///< when its id was made
+    std::optional<TimePoint> due_at;  ///< while pending
     std::optional<TimePoint> ended_at;
     std::string reason;     ///< why it is not delivered (yet)
     std::string reference;  ///< job id
@@ -96,7 +98,7 @@ struct DeliveryRow {
 struct EventQuery {
     std::optional<EventState> state;
     std::string source, channel, subject;   ///< empty: any
-    std::optional<TimePoint> since, until;  ///< received
+    std::optional<TimePoint> since, until;  ///< received: from `since` on, before `until`
     std::uint64_t before_sequence = 0;      ///< page on: only older ones; 0 = from the newest
     int limit = 50;
 };
@@ -104,8 +106,8 @@ struct EventQuery {
 struct DeliveryQuery {
     std::optional<DeliveryState> state;
     std::string target, event;              ///< empty: any
-    std::optional<TimePoint> since, until;  ///< created
-    std::string before_id;                  ///< page on
+    std::optional<TimePoint> since, until;  ///< created: from `since` on, before `until`
+    std::string before_id;                  ///< page on: only older ones (newest first, by id)
     int limit = 50;
 };
 
@@ -127,8 +129,9 @@ struct IntakeHeard {
 };
 
 struct RetentionPolicy {
-    milliseconds finished{std::chrono::days{30}};  ///< events whose deliveries have all ended, with attempts
-    milliseconds dead{std::chrono::days{90}};
+    milliseconds finished{std::chrono::days{30}};  ///< events whose deliveries have all ended, with attempts;
+                                                   ///< counted from their end
+    milliseconds dead{std::chrono::days{90}};      ///< events with a dead delivery
 };
 
 /// Seam: durable events and deliveries. Safe from any thread. Times are passed in, never read.
@@ -142,8 +145,11 @@ public:
 
     /// Stores the event with its deliveries, all or nothing, durable when it returns. Duplicate (same
     /// source and dedup_key, or a twin from another intake within the twin window): nothing is stored.
+    /// An empty dedup_key makes no event a duplicate but the same event (by id) once more. Invalid: an id
+    /// is no UUID.
     virtual Result<Accepted> accept(const NewEvent& event) = 0;
-    /// Gives an unmapped event its normalized form and deliveries. Conflict: it is not unmapped any more.
+    /// Gives an unmapped event its normalized form and deliveries; id, sequence, source, intake and time of
+    /// reception stay. Conflict: it is not unmapped any more, or its new dedup_key belongs to another event.
     virtual Status remap(const EventId& id, const NewEvent& mapped) = 0;
     /// New deliveries of a stored event (replay, a route added later). NotFound.
     virtual Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) = 0;
@@ -168,6 +174,7 @@ public:
 
     virtual Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) = 0;
     virtual Result<std::optional<TimePoint>> next_job_check() = 0;
+    /// `waiting` and `running` are asked about again at next_check_at; any other state ends it. NotFound.
     virtual Status record_job(const FollowedJob& job) = 0;
     virtual Result<std::optional<FollowedJob>> job_of(const DeliveryId& delivery) = 0;
 
@@ -177,6 +184,7 @@ public:
     virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;
     virtual Result<DeliveryRow> delivery(const DeliveryId& id) = 0;  ///< NotFound
     virtual Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) = 0;
+    /// Oldest first; none for a delivery that is not known.
     virtual Result<std::vector<Attempt>> attempts(const DeliveryId& id) = 0;
     virtual Result<StoreCounts> counts() = 0;
     virtual Result<std::vector<IntakeHeard>> intakes_heard() = 0;

@@ -45,7 +45,7 @@ CREATE TABLE deliveries (
     reference TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX deliveries_id ON deliveries (id);
-CREATE INDEX deliveries_due ON deliveries (target, due_at) WHERE state = 0;
+CREATE INDEX deliveries_due ON deliveries (target, state, due_at) WHERE state = 0;  -- with state it covers a claim
 CREATE INDEX deliveries_order ON deliveries (order_key) WHERE state <= 1 AND order_key IS NOT NULL;
 CREATE INDEX deliveries_retrying ON deliveries (target) WHERE state = 0 AND attempts > 0;
 CREATE INDEX deliveries_failed ON deliveries (id) WHERE state >= 3;
