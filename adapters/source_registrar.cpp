@@ -94,10 +94,11 @@ bool SourceRegistrar::begin(RegistrarReport& report) {
     if (const auto lacking = what_lacks(); !lacking.empty()) {
         const auto sentence = "Nothing is registered at the source without " + lacking + ".";
         // A source that is only pushed to, by registrations made by hand, needs neither.
-        if (automatic())
+        if (automatic()) {
             report.notices.push_back(sentence);
-        else
+        } else {
             end_with(report, {Trouble::Kind::Configuration, sentence});
+        }
         return false;
     }
     auto loaded = remembered_.load();
@@ -222,9 +223,10 @@ NamesAnswer SourceRegistrar::names() {
         const auto rows = client_.list(path);
         if (rows.trouble) return {{}, rows.trouble};
         auto& slugs = answer.slugs[kind];
-        for (const auto& row : rows.rows)
+        for (const auto& row : rows.rows) {
             if (auto slug = openregister::text_of(row["slug"]); !slug.empty())
                 slugs[openregister::text_of(row["id"])] = std::move(slug);
+        }
     }
     return answer;
 }

@@ -59,9 +59,10 @@ RegistrarReport ListenersRegistrar::reconcile(const Pass& pass) {
         if (given_up) break;
     }
     if (!report.trouble && !given_up) {
-        for (const auto& [event_class, surplus] : by_class)
+        for (const auto& [event_class, surplus] : by_class) {
             for (const auto& row : surplus)
                 if (!report.trouble) remove(report, row, "not wanted any more");
+        }
     }
     finish(report);
     return report;
@@ -92,14 +93,16 @@ void ListenersRegistrar::finish(RegistrarReport& report) {
         worsen(report, RegistrarState::Degraded, "What was registered could not be noted: " + saved.error().message);
     const auto created = std::any_of(report.registrations.begin(), report.registrations.end(),
                                      [](const auto& r) { return r.state == RegistrationState::Created; });
-    if (created)
+    if (created) {
         report.notices.emplace_back(
             "Nextcloud remembers its registered classes for 5 minutes: until then new registrations may miss events.");
-    if (refused_as_local(settings_.public_url))
+    }
+    if (refused_as_local(settings_.public_url)) {
         report.notices.push_back(
             "Nextcloud calls a local address like " + where(settings_.public_url) +
             " only with `allow_local_remote_servers: true` in its config.php; otherwise each event "
             "is lost with a line in its log.");
+    }
     if (!report.trouble) say_what_cannot_arrive(report);
 }
 

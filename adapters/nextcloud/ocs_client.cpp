@@ -20,9 +20,10 @@ std::string xml_text(std::string_view xml, std::string_view name) {
     std::string text(xml.substr(from, end == std::string_view::npos ? 0 : end - from));
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kEntities{
         {{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}}};
-    for (const auto& [entity, plain] : kEntities)
+    for (const auto& [entity, plain] : kEntities) {
         for (auto at = text.find(entity); at != std::string::npos; at = text.find(entity, at + 1))
             text.replace(at, entity.size(), plain);
+    }
     return text;
 }
 

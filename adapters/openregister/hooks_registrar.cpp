@@ -71,10 +71,11 @@ RegistrarReport HooksRegistrar::unregister(const Pass&) {
             continue;
         const auto id = text_of(engine["id"]);
         const auto removed = client_.remove(path_of(kEngines, id));
-        if (!removed && removed.trouble->kind != Trouble::Kind::NotFound)
+        if (!removed && removed.trouble->kind != Trouble::Kind::NotFound) {
             end_with(report, *removed.trouble);
-        else
+        } else {
             report.registrations.push_back(engine_entry(id, RegistrationState::Removed, "unregistered"));
+        }
     }
     if (!report.trouble) remembered_.clear();
     finish(report);
@@ -180,9 +181,10 @@ void HooksRegistrar::keep_schemas(RegistrarReport& report, bool wanted) {
     for (const auto& schema : schemas.rows) {
         const bool wants_this = wanted && wants(schema);
         if (is_right(schema["hooks"], wants_this)) {
-            if (wants_this)
+            if (wants_this) {
                 report.registrations.push_back(
                     {Intake::Hooks, name_of(schema), text_of(schema["id"]), RegistrationState::Present, "", false});
+            }
             continue;
         }
         if (!keep_schema(report, schema, wants_this)) return;
@@ -287,10 +289,11 @@ void HooksRegistrar::say_what_cannot_arrive(RegistrarReport& report) const {
     report.cannot_arrive.emplace_back(
         "Hooks bring nothing of bulk saves, imports and restores: OpenRegister tells nobody of them, only polling "
         "finds them.");
-    if (refused_as_local(settings_.public_url))
+    if (refused_as_local(settings_.public_url)) {
         report.notices.push_back("OpenRegister's hooks reach a local address like " + where(settings_.public_url) +
                                  " only with `allow_local_remote_servers: true` in Nextcloud's config.php; it says "
                                  "nothing where they do not.");
+    }
 }
 
 }  // namespace orbridge::openregister

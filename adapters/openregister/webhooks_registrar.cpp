@@ -80,9 +80,10 @@ RegistrarReport WebhooksRegistrar::unregister(const Pass&) {
         end_with(report, *rows.trouble);
         return report;
     }
-    for (const auto& uuid : std::set{uuid_, remembered_.get(kUuid)})
+    for (const auto& uuid : std::set{uuid_, remembered_.get(kUuid)}) {
         if (const auto* row = row_with_uuid(rows, uuid); row != nullptr && !report.trouble)
             remove(report, *row, "unregistered");
+    }
     if (!report.trouble) remembered_.clear();
     finish(report);
     return report;
@@ -123,10 +124,11 @@ void WebhooksRegistrar::create(RegistrarReport& report, RegistrationState state,
     if (!made) {
         end_with(report, *made.trouble);
         // The unique index on uuid also counts webhooks that we may not see.
-        if (made.status == 500)
+        if (made.status == 500) {
             worsen(report, RegistrarState::Failed,
                    "If the message speaks of a duplicate, a webhook with our uuid " + uuid_ +
                        " belongs to another organisation: remove it there.");
+        }
         return add(report, "", RegistrationState::Failed, made.trouble->message);
     }
     remembered_.set(kSecret, fingerprint(settings_.secret, uuid_));

@@ -10,6 +10,7 @@ namespace {
 
 constexpr milliseconds kFirstBackoff{10'000};
 constexpr milliseconds kBackoffMax{std::chrono::minutes{15}};
+constexpr milliseconds kDistanceMax{std::chrono::hours{24}};
 constexpr milliseconds kHealsByHand{std::chrono::minutes{5}};
 constexpr milliseconds kSleepMax{std::chrono::minutes{5}};
 // A restart may try credentials again that were refused, but a daemon that is restarted over and over must
@@ -35,7 +36,7 @@ milliseconds reconcile_backoff(const Trouble& trouble, int failures) {
     for (int i = 1; i < failures && pause < kBackoffMax; ++i) pause *= 2;
     pause = std::min(pause, kBackoffMax);
     if (heals_by_hand(trouble)) pause = std::max(pause, kHealsByHand);
-    return std::max(pause, trouble.at_least);
+    return std::max(pause, std::min(trouble.at_least, kDistanceMax));
 }
 
 Reconciler::Reconciler(std::vector<Source> sources, Tools tools) : tools_(tools) {
@@ -191,6 +192,7 @@ void Reconciler::refresh_names(Entry& entry, TimePoint now) {
 std::vector<RegistrarReport> Reconciler::reports() const {
     return reports_.with([](const auto& reports) {
         std::vector<RegistrarReport> all;
+        all.reserve(reports.size());
         for (const auto& [source, report] : reports) all.push_back(report);
         return all;
     });

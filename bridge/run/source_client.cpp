@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "bridge/core/text.h"
+#include "bridge/deliver/retry_after.h"
 
 namespace orbridge {
 namespace {
@@ -29,7 +30,7 @@ Trouble busy(const HttpRequest& request, const HttpResponse& response, const std
                              : maintenance ? "Nextcloud is in maintenance mode or waits for an upgrade"
                                            : "the service is not available";
     return {Trouble::Kind::Busy, what + " (" + asked(request) + ": " + http_text(response.status, said) + ").",
-            std::max(retry_after(response.headers), many ? kAfterTooMany : kAfterMaintenance)};
+            std::max(retry_after(response), many ? kAfterTooMany : kAfterMaintenance)};
 }
 
 Trouble redirected(const HttpRequest& request, const HttpResponse& response) {
@@ -108,30 +109,21 @@ std::optional<Trouble> trouble_of(const HttpRequest& request, const HttpResponse
                   "). Nothing more is tried, because failed logins lock out this address: correct them, then reload "
                   "the configuration or run `orbridge register`.";
     }
-    return Trouble{kind, message, retry_after(response.headers)};
+    return Trouble{kind, message, retry_after(response)};
 }
 
 Trouble trouble_of(const HttpRequest& request, const TransportFailure& failure) {
     return {Trouble::Kind::Unreachable, asked(request) + ": no answer: " + failure.reason + "."};
 }
 
-milliseconds retry_after(const Headers& headers) {
-    const auto* value = find_header(headers, "Retry-After");
-    if (value == nullptr) return milliseconds{0};
-    const auto text = trim(*value);
-    std::int64_t count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || end != text.data() + text.size() || count < 0) return milliseconds{0};
-    return seconds{std::min<std::int64_t>(count, 86'400)};
-}
-
 bool refused_as_local(std::string_view url) {
     static constexpr std::array kLocal = {"local",   "localhost", "intranet", "internal",
                                           "private", "corp",      "home",     "lan"};
     const auto host = host_of(url);
-    if (host.find(':') != std::string::npos)
+    if (host.find(':') != std::string::npos) {
         return host == "::1" || host == "::" || host.starts_with("fc") || host.starts_with("fd") ||
                host.starts_with("fe8");
+    }
     const auto dot = host.rfind('.');
     if (dot == std::string::npos) return true;
     const auto last = host.substr(dot + 1);

@@ -44,9 +44,6 @@ HttpRequest source_request(const SourceAccess& access, std::string method, std::
 std::optional<Trouble> trouble_of(const HttpRequest& request, const HttpResponse& response, const std::string& said);
 Trouble trouble_of(const HttpRequest& request, const TransportFailure& failure);
 
-/// Seconds of a Retry-After header; a date in it, or no header, is zero.
-milliseconds retry_after(const Headers& headers);
-
 /// Nextcloud's own HTTP client refuses to call such an address unless config.php has
 /// `allow_local_remote_servers: true`; the refusal shows only in its log.
 bool refused_as_local(std::string_view url);
