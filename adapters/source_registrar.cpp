@@ -61,6 +61,7 @@ private:
     bool begin(RegistrarReport& report);
     void reconcile_kind(RegistrarReport& report, Intake kind, bool is_wanted, const Pass& pass);
     bool try_listeners(RegistrarReport& report, const Pass& pass);
+    std::string hooked_schemas() const;
     void say_what_webhooks_lack(RegistrarReport& report) const;
     void finish(RegistrarReport& report);
 
@@ -179,14 +180,20 @@ bool SourceRegistrar::try_listeners(RegistrarReport& report, const Pass& pass) {
     return false;
 }
 
+std::string SourceRegistrar::hooked_schemas() const {
+    const auto& names = settings_.schemas;
+    if (names.empty()) return "no schema yet, as `schemas` is empty";
+    if (std::find(names.begin(), names.end(), "*") != names.end()) return "all schemas";
+    return join(names, ", ");
+}
+
 void SourceRegistrar::say_what_webhooks_lack(RegistrarReport& report) const {
     const bool only_created = std::all_of(settings_.classes.begin(), settings_.classes.end(),
                                           [](const auto& name) { return name.ends_with("ObjectCreatedEvent"); });
     if (only_created && !settings_.classes.empty()) return;
-    const std::string hooks =
-        hooks_wanted() ? "schema hooks are configured and bring updates of " +
-                             (settings_.schemas.empty() ? "no schema yet" : join(settings_.schemas, ", ")) + "."
-                       : "schema hooks are not configured (`schemas` and `hook_token`).";
+    const std::string hooks = hooks_wanted()
+                                  ? "schema hooks are configured and bring updates of " + hooked_schemas() + "."
+                                  : "schema hooks are not configured (`schemas` and `hook_token`).";
     report.cannot_arrive.push_back(
         "This OpenRegister only sends ObjectCreatedEvent to webhooks (all releases to date): updates and deletes "
         "cannot "
@@ -241,16 +248,17 @@ std::vector<std::string> classes_of(const SourceSettings& settings, const std::v
                                     const std::vector<std::string>& all) {
     if (settings.classes.empty()) return usual;
     std::vector<std::string> classes;
+    const auto add = [&](const std::string& name) {
+        if (std::find(classes.begin(), classes.end(), name) == classes.end()) classes.push_back(name);
+    };
     for (const auto& name : settings.classes) {
         if (name == "default" || name == "all") {
             const auto& more = name == "all" ? all : usual;
-            classes.insert(classes.end(), more.begin(), more.end());
+            std::for_each(more.begin(), more.end(), add);
         } else {
-            classes.push_back(name.starts_with('\\') ? name.substr(1) : name);
+            add(name.starts_with('\\') ? name.substr(1) : name);
         }
     }
-    std::sort(classes.begin(), classes.end());
-    classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
     return classes;
 }
 

@@ -34,9 +34,12 @@ ListenersRegistrar::ListenersRegistrar(ListenersSettings settings, OcsClient cli
       client_(std::move(client)),
       remembered_(store, "registrar/" + settings_.source.value + "/listeners"),
       uri_(ingest_url(settings_.public_url, settings_.source)) {
-    for (auto& name : settings_.classes) name = without_backslash(std::move(name));
-    std::sort(settings_.classes.begin(), settings_.classes.end());
-    settings_.classes.erase(std::unique(settings_.classes.begin(), settings_.classes.end()), settings_.classes.end());
+    std::vector<std::string> classes;
+    for (auto& name : settings_.classes) {
+        name = without_backslash(std::move(name));
+        if (std::find(classes.begin(), classes.end(), name) == classes.end()) classes.push_back(name);
+    }
+    settings_.classes = std::move(classes);
 }
 
 RegistrarReport ListenersRegistrar::reconcile(const Pass& pass) {
@@ -64,13 +67,15 @@ RegistrarReport ListenersRegistrar::reconcile(const Pass& pass) {
                 if (!report.trouble) remove(report, row, "not wanted any more");
         }
     }
+    say_what_is_worth_knowing(report);
+    if (!report.trouble) say_what_cannot_arrive(report);
     finish(report);
     return report;
 }
 
 RegistrarReport ListenersRegistrar::unregister(const Pass&) {
     RegistrarReport report{.source = settings_.source};
-    if (!begin(report) || !remove_all(report, uri_)) return report;
+    if (!begin(report) || !remove_all(report, uri_, "unregistered")) return report;
     remembered_.clear();
     finish(report);
     return report;
@@ -83,7 +88,7 @@ bool ListenersRegistrar::begin(RegistrarReport& report) {
         return false;
     }
     const auto before = remembered_.get(kUri);
-    if (!before.empty() && before != uri_ && !remove_all(report, before)) return false;
+    if (!before.empty() && before != uri_ && !remove_all(report, before, "had our earlier address")) return false;
     remembered_.set(kUri, uri_);
     return true;
 }
@@ -91,19 +96,6 @@ bool ListenersRegistrar::begin(RegistrarReport& report) {
 void ListenersRegistrar::finish(RegistrarReport& report) {
     if (auto saved = remembered_.save(); !saved)
         worsen(report, RegistrarState::Degraded, "What was registered could not be noted: " + saved.error().message);
-    const auto created = std::any_of(report.registrations.begin(), report.registrations.end(),
-                                     [](const auto& r) { return r.state == RegistrationState::Created; });
-    if (created) {
-        report.notices.emplace_back(
-            "Nextcloud remembers its registered classes for 5 minutes: until then new registrations may miss events.");
-    }
-    if (refused_as_local(settings_.public_url)) {
-        report.notices.push_back(
-            "Nextcloud calls a local address like " + where(settings_.public_url) +
-            " only with `allow_local_remote_servers: true` in its config.php; otherwise each event "
-            "is lost with a line in its log.");
-    }
-    if (!report.trouble) say_what_cannot_arrive(report);
 }
 
 bool ListenersRegistrar::refused_lately(const std::string& event_class, const Pass& pass) const {
@@ -111,11 +103,10 @@ bool ListenersRegistrar::refused_lately(const std::string& event_class, const Pa
     return at && !pass.afresh && pass.now < *at + kAskAgain;
 }
 
-bool ListenersRegistrar::remove_all(RegistrarReport& report, const std::string& uri) {
+bool ListenersRegistrar::remove_all(RegistrarReport& report, const std::string& uri, const std::string& why) {
     const auto rows = client_.list(uri);
     if (stop_at(report, rows.trouble)) return false;
-    return std::all_of(rows.value.begin(), rows.value.end(),
-                       [&](const auto& row) { return remove(report, row, "was sent to " + where(row.uri)); });
+    return std::all_of(rows.value.begin(), rows.value.end(), [&](const auto& row) { return remove(report, row, why); });
 }
 
 bool ListenersRegistrar::remove(RegistrarReport& report, const ListenerRow& row, const std::string& why) {
@@ -209,6 +200,21 @@ std::string ListenersRegistrar::drift(const ListenerRow& row) const {
 
 ListenerWish ListenersRegistrar::wish(const std::string& event_class) const {
     return {uri_, event_class, kAuthHeader, settings_.secret};
+}
+
+void ListenersRegistrar::say_what_is_worth_knowing(RegistrarReport& report) const {
+    const auto created = std::any_of(report.registrations.begin(), report.registrations.end(),
+                                     [](const auto& r) { return r.state == RegistrationState::Created; });
+    if (created) {
+        report.notices.emplace_back(
+            "Nextcloud remembers its registered classes for 5 minutes: until then new registrations may miss events.");
+    }
+    if (refused_as_local(settings_.public_url)) {
+        report.notices.push_back(
+            "Nextcloud calls a local address like " + where(settings_.public_url) +
+            " only with `allow_local_remote_servers: true` in its config.php; otherwise each event "
+            "is lost with a line in its log.");
+    }
 }
 
 void ListenersRegistrar::say_what_cannot_arrive(RegistrarReport& report) const {

@@ -37,7 +37,7 @@ private:
     bool begin(RegistrarReport& report);
     void finish(RegistrarReport& report);
     bool refused_lately(const std::string& event_class, const Pass& pass) const;
-    bool remove_all(RegistrarReport& report, const std::string& uri);
+    bool remove_all(RegistrarReport& report, const std::string& uri, const std::string& why);
     bool remove(RegistrarReport& report, const ListenerRow& row, const std::string& why);
     bool keep_right(RegistrarReport& report, const std::string& event_class, const std::vector<ListenerRow>& rows,
                     const Pass& pass);
@@ -48,6 +48,7 @@ private:
     void written(const ListenerRow& row);
     std::string drift(const ListenerRow& row) const;
     ListenerWish wish(const std::string& event_class) const;
+    void say_what_is_worth_knowing(RegistrarReport& report) const;
     void say_what_cannot_arrive(RegistrarReport& report) const;
 
     ListenersSettings settings_;
