@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "bridge/core/clock.h"
+#include "bridge/core/result.h"
 
 namespace orbridge {
 
@@ -55,6 +57,9 @@ struct HttpRequest {
     milliseconds connect_timeout{5'000};
     milliseconds timeout{20'000};  ///< the whole exchange, answer body included
     std::size_t answer_bytes_max = 20'000;
+    /// Asked, on the transport's thread, with each IP address before it is connected to, and again before the
+    /// request is written (the connection may be an earlier one). Empty: any address. Invalid: why not.
+    std::function<Status(const std::string& address)> may_connect{};
 };
 
 struct HttpResponse {

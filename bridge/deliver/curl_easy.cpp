@@ -1,10 +1,13 @@
 #include "bridge/deliver/curl_easy.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "bridge/core/text.h"
+#include "bridge/deliver/ip_address.h"
 
 namespace orbridge {
 namespace {
@@ -58,6 +61,12 @@ std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Don
     if (request_.url.find_first_of(kControls) != std::string::npos) return "the URL has a line break in it";
     if (auto wrong = set_headers()) return wrong;
     set_method();
+    if (request_.may_connect) {
+        curl_easy_setopt(handle_, CURLOPT_OPENSOCKETFUNCTION, &CurlEasy::on_open_socket);
+        curl_easy_setopt(handle_, CURLOPT_OPENSOCKETDATA, this);
+        curl_easy_setopt(handle_, CURLOPT_PREREQFUNCTION, &CurlEasy::on_connected);
+        curl_easy_setopt(handle_, CURLOPT_PREREQDATA, this);
+    }
     curl_easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
     curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, std::max(1L, long{request_.connect_timeout.count()}));
     curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, std::max(1L, long{request_.timeout.count()}));
@@ -111,6 +120,26 @@ std::size_t CurlEasy::on_header(char* data, std::size_t size, std::size_t count,
     return static_cast<CurlEasy*>(self)->take_header({data, size * count}) ? size * count : 0;
 }
 
+/// The last moment at which a resolved address can be refused: nothing has been sent to it yet.
+curl_socket_t CurlEasy::on_open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+    const auto ip = ip_of(address->addr);
+    if (!static_cast<CurlEasy*>(self)->may_connect(ip ? to_text(*ip) : std::string())) return CURL_SOCKET_BAD;
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/// A connection that an exchange with other rights has left open is judged here.
+int CurlEasy::on_connected(void* self, char* remote_ip, char*, int, int) {
+    const auto ip = parse_ip(remote_ip);
+    const bool may = static_cast<CurlEasy*>(self)->may_connect(ip ? to_text(*ip) : std::string());
+    return may ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+bool CurlEasy::may_connect(const std::string& address) {
+    const auto verdict = request_.may_connect(address);
+    if (!verdict) refusal_ = verdict.error().message;
+    return verdict.has_value();
+}
+
 /// False ends the exchange: whoever sends more than is wanted is not listened to any longer.
 bool CurlEasy::take_body(std::string_view part) {
     const auto room = request_.answer_bytes_max - response_.body.size();
@@ -154,7 +183,9 @@ TransportFailure::Reached CurlEasy::reached() const {
 
 TransportFailure CurlEasy::failure(CURLcode code) const {
     TransportFailure failure{.reached = reached(), .timed_out = code == CURLE_OPERATION_TIMEDOUT, .reason = {}};
-    if (header_over_) {
+    if (!refusal_.empty() && failure.reached == TransportFailure::Reached::NothingSent) {
+        failure.reason = refusal_;
+    } else if (header_over_) {
         failure.reason = "the answer's header is larger than " + std::to_string(settings_.header_bytes_max) + " bytes";
     } else if (code == CURLE_OK) {
         failure.reason = "the answer ended before its header did";
@@ -187,6 +218,7 @@ void CurlEasy::clear() {
     header_bytes_ = 0;
     header_over_ = false;
     head_whole_ = false;
+    refusal_.clear();
     trouble_[0] = '\0';
 }
 

@@ -36,6 +36,9 @@ public:
 private:
     static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+    static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+    static int on_connected(void* self, char* remote_ip, char* local_ip, int remote_port, int local_port);
+    bool may_connect(const std::string& address);
     bool take_body(std::string_view part);
     bool take_header(std::string_view line);
     void reset();
@@ -56,6 +59,7 @@ private:
     bool header_over_ = false;
     bool head_whole_ = false;  ///< the empty line after the header has come
     std::chrono::steady_clock::time_point started_{};
+    std::string refusal_;  ///< why an address was not connected to
     char trouble_[CURL_ERROR_SIZE] = {};
 };
 

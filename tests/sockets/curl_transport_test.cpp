@@ -369,6 +369,47 @@ BOOST_AUTO_TEST_CASE(a_proxy_in_the_environment_is_ignored) {
     ::unsetenv("http_proxy");
 }
 
+BOOST_AUTO_TEST_CASE(an_address_that_is_refused_is_not_connected_to) {
+    auto server = answering(kOk);
+    Driven driven;
+    auto request = post_to("http://localhost" + server.url().substr(std::string("http://127.0.0.1").size()));
+    std::vector<std::string> asked;
+    request.may_connect = [&](const std::string& address) -> Status {
+        asked.push_back(address);
+        return Error{Error::Kind::Invalid, "not there"};
+    };
+    const auto failure = driven.failure(std::move(request));
+    BOOST_TEST(failure.reason == "not there");
+    BOOST_TEST((failure.reached == Reached::NothingSent));
+    BOOST_TEST(std::count(asked.begin(), asked.end(), "127.0.0.1") == 1);
+    BOOST_TEST(server.connections() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_left_open_by_others_is_no_way_around_the_rule) {
+    auto server = answering(kOk);
+    Driven driven;
+    driven.answer(post_to(server.url()));
+    auto request = post_to(server.url());
+    request.may_connect = [](const std::string&) -> Status { return Error{Error::Kind::Invalid, "not there"}; };
+    const auto failure = driven.failure(std::move(request));
+    BOOST_TEST(failure.reason == "not there");
+    BOOST_TEST((failure.reached == Reached::NothingSent));
+    BOOST_TEST(server.connections() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_is_allowed_is_connected_to) {
+    auto server = answering(kOk);
+    Driven driven;
+    auto request = post_to(server.url());
+    request.may_connect = [](const std::string& address) -> Status {
+        if (address == "127.0.0.1") return Ok{};
+        return Error{Error::Kind::Invalid, "elsewhere"};
+    };
+    BOOST_TEST(driven.answer(request).status == 200);
+    BOOST_TEST(driven.answer(request).status == 200);
+    BOOST_TEST(server.connections() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_lookup_delays_nobody_else_and_ends_at_its_own_deadline) {
     auto server = answering(kOk);
     Driven driven;
