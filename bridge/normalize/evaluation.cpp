@@ -20,7 +20,8 @@ std::string fit_for_names(std::string text) {
 
 std::optional<std::string> caught(const Pattern& pattern, const std::string& text) {
     re2::StringPiece groups[2];
-    if (!pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups, 2)) return std::nullopt;
+    if (!pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups, 2) || groups[1].data() == nullptr)
+        return std::nullopt;
     return std::string(groups[1].data(), groups[1].size());
 }
 

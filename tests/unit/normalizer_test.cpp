@@ -247,6 +247,17 @@ BOOST_AUTO_TEST_CASE(the_form_the_manuals_show_keeps_its_shape) {
     BOOST_TEST(payload(event)->root().path("object.id").raw() == "123");
 }
 
+BOOST_AUTO_TEST_CASE(openregister_events_map_in_the_form_of_nextclouds_listeners_too) {
+    const auto object = JsonDocument::parse(capture_body("ObjectCreatedEvent.standard.http"));
+    const std::string text((*object)->root().path("data.object").raw());
+    const auto event =
+        event_of(R"({"event":{"object":)" + text +
+                     R"(,"class":"OCA\\OpenRegister\\Event\\ObjectCreatedEvent"},"user":null,"time":1767225600})",
+                 from("openregister", Intake::Listeners));
+    BOOST_TEST(event.event_name == "created:publicaties:publicatie:9b2d3c1a-6f64-4a7e-8a39-2d9d1f0e0101");
+    BOOST_TEST(event.payload == capture("ObjectCreatedEvent.standard.http").payload);
+}
+
 // ---- secrets --------------------------------------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(credentials_of_others_are_in_no_outcome) {
