@@ -24,8 +24,7 @@ struct Normalized {
     std::optional<TimePoint> occurred_at;
     std::string payload;  ///< JSON text
     /// Equal for the same change seen twice through one kind of intake, different for two changes. Empty: the
-    /// source gives nothing to tell a repetition by (Nextcloud), so every request is an event of its own, and
-    /// who stores it puts the event's id in the key's place.
+    /// source gives nothing to tell a repetition by (Nextcloud), and the store takes no such event for a duplicate.
     std::string dedup_key;
     /// Equal for the same change seen through different kinds of intake (webhooks and hooks), which
     /// share no identity: the store pairs such events only across intakes and within a short time.
