@@ -92,19 +92,19 @@ public:
         return Ok{};
     }
 
-    /// Reverse of start(). May be repeated.
+    /// Reverse of start(). May be repeated. The dispatcher stops the transport with it, so that whoever waits for
+    /// an exchange, as the registrars do, is let go.
     void stop() {
         const auto limit = now()->settings.stop_timeout;
-        housekeeper_worker.reset();
-        reconciling.with([](Reconciling& r) { r.worker.reset(); });
         if (server) server->stop(limit);
         dispatcher_thread.request_stop();
-        transport.wake();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
+        reconciling.with([](Reconciling& r) { r.worker.reset(); });
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
         follower_worker.reset();
+        housekeeper_worker.reset();
     }
 
     void reload(Settings settings, Complaints& complaints) {
