@@ -76,6 +76,8 @@ def send_capture(port, capture, path, body=None, replace=None):
 
 
 class Process:
+    must_end_well = False
+
     def __init__(self, command, log, env=None):
         self.log = open(log, "ab")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=env)
@@ -110,9 +112,14 @@ class World(contextlib.ExitStack):
         self.callback(self.end_all)
 
     def end_all(self):
+        faults = []
         for process in reversed(self.processes):
-            with contextlib.suppress(Exception):
-                process.end()
+            code = process.end()
+            # A sanitizer's finding, a leak or a crash shows in how the bridge ends. Killed by a test is fine.
+            if process.must_end_well and code not in (0, -signal.SIGKILL):
+                faults.append(f"the bridge ended with {code}:\n" + pathlib.Path(process.log.name).read_text()[-5000:])
+        if faults:
+            raise AssertionError("\n".join(faults))
 
     def standin(self, name, *flags):
         port_file = self.folder / f"{name}.port"
@@ -173,6 +180,7 @@ class Bridge:
         port_file = self.world.folder / "orbridge.port"
         port_file.unlink(missing_ok=True)
         self.process = Process([binary(), "serve", "--config", str(self.config), "--port-file", str(port_file)], self.log)
+        self.process.must_end_well = True
         self.world.processes.append(self.process)
         if wait:
             self.port = self.world.port_of(self.process, port_file)
