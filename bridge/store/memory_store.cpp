@@ -269,20 +269,20 @@ Result<std::vector<std::pair<TargetId, TimePoint>>> MemoryStore::pending_targets
     });
 }
 
-Result<std::uint64_t> MemoryStore::cancel(const std::optional<TargetId>& target,
-                                          const std::optional<DeliveryId>& wanted, const std::string& reason,
-                                          TimePoint now) {
+Result<std::uint64_t> MemoryStore::end_pending(const std::optional<TargetId>& target,
+                                               const std::optional<DeliveryId>& wanted, DeliveryState as,
+                                               const std::string& reason, TimePoint now) {
     return state_.with([&](State& state) -> Result<std::uint64_t> {
-        std::uint64_t cancelled = 0;
-        if (!target && !wanted) return cancelled;
+        std::uint64_t ended = 0;
+        if (!target && !wanted) return ended;
         for (auto& [place, delivery] : state.deliveries) {
             if (delivery.state != DeliveryState::Pending) continue;
             if (target && delivery.asked.target != *target) continue;
             if (wanted && delivery.asked.id != *wanted) continue;
-            end(state, delivery, DeliveryState::Cancelled, reason, now);
-            ++cancelled;
+            end(state, delivery, as, reason, now);
+            ++ended;
         }
-        return cancelled;
+        return ended;
     });
 }
 

@@ -25,8 +25,8 @@ public:
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
     void release(const std::vector<Claim>& claims) override;
     Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() override;
-    Result<std::uint64_t> cancel(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
-                                 const std::string& reason, TimePoint now) override;
+    Result<std::uint64_t> end_pending(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                      DeliveryState as, const std::string& reason, TimePoint now) override;
 
     Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) override;
     Result<std::optional<TimePoint>> next_job_check() override;
@@ -43,6 +43,14 @@ public:
 
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
+
+    Result<std::vector<Subscription>> subscriptions() override;
+    Result<std::uint64_t> put_subscription(const Subscription& subscription) override;
+    Status update_subscriptions(const std::vector<Subscription>& subscriptions) override;
+    Status remove_subscriptions(const std::vector<std::uint64_t>& registrations) override;
+    Result<std::vector<ApiToken>> api_tokens() override;
+    Status put_api_token(const ApiToken& token) override;
+    Status remove_api_token(const std::string& name) override;
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Status probe() override { return Ok{}; }
@@ -83,6 +91,9 @@ private:
         std::map<OrderKey, std::set<Place>> open;  ///< with an order key: the claimable one and those behind it
         std::map<DeliveryId, FollowedJob> jobs;
         std::map<std::string, std::string> notes;
+        std::uint64_t last_registration = 0;
+        std::map<std::uint64_t, Subscription> subscriptions;
+        std::map<std::string, ApiToken> api_tokens;
         std::map<std::pair<std::string, Intake>, IntakeHeard> heard;
     };
 

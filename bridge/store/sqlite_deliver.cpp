@@ -11,7 +11,7 @@ using rows::ms;
 using rows::State;
 
 constexpr std::size_t kAnswerBytesMax = 20'000;
-constexpr int kCancelAtOnce = 500;  // in one transaction: others wait that long at most
+constexpr int kEndAtOnce = 500;  // in one transaction: others wait that long at most
 
 constexpr const char* kDue =
     "SELECT seq, due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?"
@@ -41,7 +41,7 @@ constexpr const char* kOpenOfTarget =
     "SELECT seq, target, order_key FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?"
     " ORDER BY due_at LIMIT ?";
 constexpr const char* kOpenById = "SELECT seq, target, order_key FROM deliveries WHERE id = ? AND state <= 1";
-constexpr const char* kCancel = "UPDATE deliveries SET state = 5, ended_at = ?2, reason = ?3 WHERE seq = ?1";
+constexpr const char* kEndUnasked = "UPDATE deliveries SET state = ?4, ended_at = ?2, reason = ?3 WHERE seq = ?1";
 
 struct OpenDelivery {
     std::int64_t seq = 0;
@@ -240,52 +240,51 @@ Result<std::vector<std::pair<TargetId, TimePoint>>> SqliteStore::pending_targets
     });
 }
 
-Result<std::uint64_t> SqliteStore::cancel(const std::optional<TargetId>& target,
-                                          const std::optional<DeliveryId>& delivery, const std::string& reason,
-                                          TimePoint now) {
+Result<std::uint64_t> SqliteStore::end_pending(const std::optional<TargetId>& target,
+                                               const std::optional<DeliveryId>& delivery, DeliveryState as,
+                                               const std::string& reason, TimePoint now) {
     std::optional<Key16> key;
     if (delivery && !(key = pack_uuid(delivery->value))) return std::uint64_t{0};
     if (!target && !key) return std::uint64_t{0};
     std::uint64_t total = 0;
     while (true) {
-        const auto some = cancel_some(target, key, reason, now);
+        const auto some = end_some(target, key, as, reason, now);
         if (!some) return some.error();
         total += *some;
         if (*some == 0 || key) return total;
     }
 }
 
-Result<std::uint64_t> SqliteStore::cancel_some(const std::optional<TargetId>& target,
-                                               const std::optional<Key16>& delivery, const std::string& reason,
-                                               TimePoint now) {
-    std::vector<OpenDelivery> cancelled;
+Result<std::uint64_t> SqliteStore::end_some(const std::optional<TargetId>& target, const std::optional<Key16>& delivery,
+                                            DeliveryState as, const std::string& reason, TimePoint now) {
+    std::vector<OpenDelivery> ended;
     const auto find = [&](Database& db) {
         if (delivery) return read_open(db.run(kOpenById, Blob{delivery->view()}));
-        return read_open(db.run(kOpenOfTarget, std::string_view(target->value), kCancelAtOnce));
+        return read_open(db.run(kOpenOfTarget, std::string_view(target->value), kEndAtOnce));
     };
     auto work = [&](Database& db) -> Status {
-        cancelled.clear();
+        ended.clear();
         // Ending one promotes the next of its key, which the next round finds.
-        for (auto open = find(db); !open.empty() && cancelled.size() < kCancelAtOnce; open = find(db)) {
+        for (auto open = find(db); !open.empty() && ended.size() < kEndAtOnce; open = find(db)) {
             if (target && open.front().target != *target) return Ok{};
             for (const auto& one : open) {
-                db.exec(kCancel, one.seq, ms(now), std::string_view(reason));
+                db.exec(kEndUnasked, one.seq, ms(now), std::string_view(reason),
+                        code(as == DeliveryState::Expired ? State::Expired : State::Cancelled));
                 promote(db, one.order_key);
-                cancelled.push_back(one);
+                ended.push_back(one);
             }
         }
         return Ok{};
     };
-    const auto written = writer_.write("cancel deliveries", work);
+    const auto written = writer_.write("end deliveries", work);
     if (!written) return written.error();
     TallyChange change;
-    for (const auto& one : cancelled)
-        change.moves.push_back({one.target, DeliveryState::Pending, DeliveryState::Cancelled});
+    for (const auto& one : ended) change.moves.push_back({one.target, DeliveryState::Pending, as});
     tally_.apply(change);
     claims_.with([&](ClaimTable& table) {
-        for (const auto& one : cancelled) table.drop_delivery(one.seq);
+        for (const auto& one : ended) table.drop_delivery(one.seq);
     });
-    return std::uint64_t{cancelled.size()};
+    return std::uint64_t{ended.size()};
 }
 
 }  // namespace orbridge

@@ -38,8 +38,8 @@ public:
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
     void release(const std::vector<Claim>& claims) override;
     Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() override;
-    Result<std::uint64_t> cancel(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
-                                 const std::string& reason, TimePoint now) override;
+    Result<std::uint64_t> end_pending(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                      DeliveryState as, const std::string& reason, TimePoint now) override;
 
     Result<std::vector<FollowedJob>> jobs_due(TimePoint now, int limit) override;
     Result<std::optional<TimePoint>> next_job_check() override;
@@ -56,6 +56,14 @@ public:
 
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
+
+    Result<std::vector<Subscription>> subscriptions() override;
+    Result<std::uint64_t> put_subscription(const Subscription& subscription) override;
+    Status update_subscriptions(const std::vector<Subscription>& subscriptions) override;
+    Status remove_subscriptions(const std::vector<std::uint64_t>& registrations) override;
+    Result<std::vector<ApiToken>> api_tokens() override;
+    Status put_api_token(const ApiToken& token) override;
+    Status remove_api_token(const std::string& name) override;
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Status probe() override;
@@ -88,8 +96,8 @@ private:
     std::optional<Claim> load_claim(Database& db, const TargetId& target, const Candidate& candidate);
     std::vector<ClaimTable::Hold> begin_settling(const std::vector<Settle>& settles, TimePoint now);
     void end_settling(const std::vector<ClaimTable::Hold>& holds, bool recorded);
-    Result<std::uint64_t> cancel_some(const std::optional<TargetId>& target, const std::optional<Key16>& delivery,
-                                      const std::string& reason, TimePoint now);
+    Result<std::uint64_t> end_some(const std::optional<TargetId>& target, const std::optional<Key16>& delivery,
+                                   DeliveryState as, const std::string& reason, TimePoint now);
 
     // ask
     DeliveryRow read_delivery_row(Statement& row) const;

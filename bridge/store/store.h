@@ -12,6 +12,7 @@
 #include "bridge/core/event.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/result.h"
+#include "bridge/store/subscription.h"
 
 namespace orbridge {
 
@@ -165,10 +166,15 @@ public:
     virtual void release(const std::vector<Claim>& claims) = 0;
     /// Targets that have something pending, each with its earliest due time. What a start begins from.
     virtual Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() = 0;
-    /// Ends all pending deliveries of a target that no longer exists, or one delivery. Returns how many.
-    virtual Result<std::uint64_t> cancel(const std::optional<TargetId>& target,
-                                         const std::optional<DeliveryId>& delivery, const std::string& reason,
-                                         TimePoint now) = 0;
+    /// Ends all pending deliveries of a target that no longer exists, or one delivery, as Cancelled or Expired.
+    /// Returns how many.
+    virtual Result<std::uint64_t> end_pending(const std::optional<TargetId>& target,
+                                              const std::optional<DeliveryId>& delivery, DeliveryState as,
+                                              const std::string& reason, TimePoint now) = 0;
+    Result<std::uint64_t> cancel(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                 const std::string& reason, TimePoint now) {
+        return end_pending(target, delivery, DeliveryState::Cancelled, reason, now);
+    }
 
     // ---- jobs followed
 
@@ -193,6 +199,21 @@ public:
 
     virtual Result<std::optional<std::string>> note(const std::string& key) = 0;
     virtual Status set_note(const std::string& key, const std::string& value) = 0;
+
+    // ---- subscriptions and the tokens that make them
+
+    /// All there are, in order of registration.
+    virtual Result<std::vector<Subscription>> subscriptions() = 0;
+    /// Stores it in place of one with the same hook. Its registration number, which is higher than any before.
+    virtual Result<std::uint64_t> put_subscription(const Subscription& subscription) = 0;
+    /// Changes what may change of a registration: lease and `gone`. All or none; unknown ones are passed over.
+    virtual Status update_subscriptions(const std::vector<Subscription>& subscriptions) = 0;
+    /// By registration number; unknown ones are passed over.
+    virtual Status remove_subscriptions(const std::vector<std::uint64_t>& registrations) = 0;
+
+    virtual Result<std::vector<ApiToken>> api_tokens() = 0;
+    virtual Status put_api_token(const ApiToken& token) = 0;       ///< Conflict: the name is taken
+    virtual Status remove_api_token(const std::string& name) = 0;  ///< NotFound
 
     // ---- keep house
 

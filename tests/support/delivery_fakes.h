@@ -11,6 +11,7 @@
 #include "bridge/deliver/recipe.h"
 #include "bridge/deliver/transport.h"
 #include "bridge/store/store.h"
+#include "tests/support/no_subscriptions.h"
 
 namespace orbridge::test {
 
@@ -113,7 +114,7 @@ public:
 
 /// The part of a store that delivering needs, with faults on demand. Deliveries of one order key wait for each
 /// other, as Store promises.
-class DeliveryStore : public Store {
+class DeliveryStore : public testing::NoSubscriptions {
 public:
     struct Row {
         Delivery delivery;
@@ -157,8 +158,8 @@ public:
     Result<Accepted> accept(const NewEvent&) override { return none(); }
     Status remap(const EventId&, const NewEvent&) override { return none(); }
     Status add_deliveries(const EventId&, const std::vector<NewDelivery>&) override { return none(); }
-    Result<std::uint64_t> cancel(const std::optional<TargetId>&, const std::optional<DeliveryId>&, const std::string&,
-                                 TimePoint) override {
+    Result<std::uint64_t> end_pending(const std::optional<TargetId>&, const std::optional<DeliveryId>&, DeliveryState,
+                                      const std::string&, TimePoint) override {
         return none();
     }
     Result<std::optional<FollowedJob>> job_of(const DeliveryId&) override { return none(); }

@@ -4,12 +4,13 @@
 #include <string>
 
 #include "bridge/store/store.h"
+#include "tests/support/no_subscriptions.h"
 
 namespace orbridge::testing {
 
 /// A store that only keeps notes: all that registrars use. Copy the notes to play a restart, clear them to
 /// play a lost store.
-class NotesStore final : public Store {
+class NotesStore final : public NoSubscriptions {
 public:
     std::map<std::string, std::string> notes;
     bool broken = false;
@@ -32,8 +33,8 @@ public:
     Result<std::vector<bool>> settle(const std::vector<Settle>&, TimePoint) override { return no(); }
     void release(const std::vector<Claim>&) override {}
     Result<std::vector<std::pair<TargetId, TimePoint>>> pending_targets() override { return no(); }
-    Result<std::uint64_t> cancel(const std::optional<TargetId>&, const std::optional<DeliveryId>&, const std::string&,
-                                 TimePoint) override {
+    Result<std::uint64_t> end_pending(const std::optional<TargetId>&, const std::optional<DeliveryId>&, DeliveryState,
+                                      const std::string&, TimePoint) override {
         return no();
     }
     Result<std::vector<FollowedJob>> jobs_due(TimePoint, int) override { return no(); }

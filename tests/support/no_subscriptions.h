@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bridge/store/store.h"
+
+namespace orbridge::testing {
+
+/// A store, for fakes to derive from, that has no subscriptions and no tokens.
+class NoSubscriptions : public Store {
+public:
+    Result<std::vector<Subscription>> subscriptions() override { return std::vector<Subscription>{}; }
+    Result<std::uint64_t> put_subscription(const Subscription&) override { return none(); }
+    Status update_subscriptions(const std::vector<Subscription>&) override { return none(); }
+    Status remove_subscriptions(const std::vector<std::uint64_t>&) override { return none(); }
+    Result<std::vector<ApiToken>> api_tokens() override { return std::vector<ApiToken>{}; }
+    Status put_api_token(const ApiToken&) override { return none(); }
+    Status remove_api_token(const std::string&) override { return none(); }
+
+private:
+    static Error none() { return {Error::Kind::Internal, "this store has no subscriptions"}; }
+};
+
+}  // namespace orbridge::testing
