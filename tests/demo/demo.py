@@ -11,7 +11,7 @@ import signal
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from harness import ROOT, STANDINS, World, until  # noqa: E402
+from harness import ROOT, STANDINS, World, free_port, until  # noqa: E402
 
 CONFIG = """# made by ./dev demo
 listen: 127.0.0.1:{port}
@@ -174,14 +174,6 @@ def main():
             say(f"  try: ORBRIDGE_URL={demo.bridge.url} {flags.binary} events --config {demo.bridge.config}")
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
         return 0 if arrived else 1
-
-
-def free_port():
-    """The bridge's address stands in its own configuration (public_url), so it must be known before it starts."""
-    import socket
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,13 @@ def until(what, condition, deadline_s=DEADLINE_S):
         if time.monotonic() > end:
             raise AssertionError(f"did not happen within {deadline_s} s: {what}")
         time.sleep(0.01)
+
+
+def free_port():
+    """For a bridge whose own address stands in its configuration (public_url), so that it must be known before it starts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def call(method, url, body=None, headers=None, timeout=30):

@@ -9,7 +9,7 @@ import threading
 import unittest
 import urllib.request
 
-from harness import CAPTURES, DATA, ROOT, World, config, send_capture, until
+from harness import CAPTURES, DATA, ROOT, World, config, free_port, send_capture, until
 
 TOOLS = pathlib.Path(os.environ.get("ORBRIDGE_PRISM_DIR", ROOT / "build/prism"))
 PRISM = TOOLS / "node_modules/.bin/prism"
@@ -63,15 +63,14 @@ class Prism(unittest.TestCase):
         install()
         self.world = World()
         self.addCleanup(self.world.close)
-        with __import__("socket").socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        log = open(self.world.folder / "prism.log", "wb")
+        port = free_port()
+        log = self.world.enter_context(open(self.world.folder / "prism.log", "wb"))
         self.prism = subprocess.Popen([str(PRISM), "mock", "--errors", "-h", "127.0.0.1", "-p", str(port),
                                        str(DATA / "windmill/windmill.openapi.json")], stdout=log, stderr=log)
         self.addCleanup(lambda: (self.prism.terminate(), self.prism.wait()))
         self.recorder = Recorder(f"http://127.0.0.1:{port}")
         threading.Thread(target=self.recorder.serve_forever, daemon=True).start()
+        self.addCleanup(self.recorder.server_close)
         self.addCleanup(self.recorder.shutdown)
         self.url = f"http://127.0.0.1:{self.recorder.server_address[1]}"
 

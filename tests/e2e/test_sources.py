@@ -1,9 +1,8 @@
 """Registering at a stand-in Nextcloud, and what that brings."""
 
-import json
 import unittest
 
-from harness import ROOT, SECRET, HOOK_TOKEN, World, call, until
+from harness import HOOK_TOKEN, ROOT, SECRET, World, free_port, until
 
 CONFIG = """listen: 127.0.0.1:{port}
 public_url: http://127.0.0.1:{port}
@@ -34,13 +33,6 @@ routes:
   - {{channel: File, to: on-object}}
 """
 HOOKS = f"    hook_token: {HOOK_TOKEN}\n    schemas: [zaak]\n"
-
-
-def free_port():
-    import socket
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Sources(unittest.TestCase):
