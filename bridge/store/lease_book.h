@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/result.h"
+#include "bridge/store/subscription.h"
+
+namespace orbridge {
+
+/// Which subscriptions are meant: by hook, by url (byte for byte), or, with neither, all.
+struct LeaseSelector {
+    std::optional<std::string> hook, url;
+};
+
+/// The subscriptions whose lease runs, and the changes that the lease API makes to them. A change is durable and
+/// in effect when its call returns. Unavailable: it could not be stored, and nothing was changed. Safe from any thread.
+class LeaseBook {
+public:
+    virtual ~LeaseBook() = default;
+
+    /// In order of registration.
+    virtual std::vector<Subscription> find(const LeaseSelector& which, TimePoint now) const = 0;
+    /// In place of one with the same hook, whose waiting deliveries end. `registration` is ignored.
+    virtual Status add(Subscription subscription) = 0;
+    /// Gives them all the same lease. Their hooks, in order of registration; none if nothing is meant.
+    virtual Result<std::vector<std::string>> renew(const LeaseSelector& which, TimePoint now, TimePoint lease_end) = 0;
+    /// No callback of theirs starts any more, and their waiting deliveries end.
+    virtual Result<std::vector<std::string>> remove(const LeaseSelector& which, TimePoint now) = 0;
+};
+
+}  // namespace orbridge
