@@ -50,10 +50,16 @@ Dispatcher::Dispatcher(Store& store, Transport& transport, Recorder& recorder, c
       random_(random),
       log_(log),
       settings_(settings) {
+    configured_.in_flight_max = settings_.in_flight_max;
     recorder_.when_due([this](const Recorder::Dues& dues) { tell(dues); });
 }
 
 // ---- told from other threads ----------------------------------------------------------------------
+
+void Dispatcher::set_family(TargetFamily family) {
+    family_ = std::move(family);
+    family_group_.in_flight_max = family_.in_flight_max;
+}
 
 void Dispatcher::set_targets(std::vector<DeliveryTarget> targets) {
     inbox_.with([&](Inbox& inbox) { inbox.targets = std::move(targets); });
@@ -87,6 +93,7 @@ milliseconds Dispatcher::step() {
     if (!missing_reported_) report_missing(now);
     start_timed(now);
     claim_ready(now);
+    forget_idle();
     return pause(now);
 }
 
@@ -97,7 +104,8 @@ void Dispatcher::take_inbox(TimePoint now) {
 }
 
 void Dispatcher::configure(std::vector<DeliveryTarget> targets, TimePoint now) {
-    for (auto& [id, lane] : lanes_) lane->recipe = nullptr;
+    for (auto& [id, lane] : lanes_)
+        if (!of_family(*lane)) lane->recipe = nullptr;
     for (auto& target : targets) {
         auto& lane = lane_of(target.id);
         lane.recipe = std::move(target.recipe);
@@ -116,8 +124,11 @@ void Dispatcher::report_missing(TimePoint now) {
     missing_reported_ = true;
     for (const auto& [id, due] : *pending) {
         auto& lane = lane_of(id);
-        if (!lane.recipe && !std::exchange(lane.reported, true))
+        if (of_family(lane)) {
+            set_due(lane, due, now);
+        } else if (!lane.recipe && !std::exchange(lane.reported, true)) {
             log_.warn("target.not_configured", {{"target", id}, {"pending_since", to_iso8601(due)}});
+        }
     }
 }
 
@@ -126,13 +137,43 @@ Dispatcher::Lane& Dispatcher::lane_of(const TargetId& id) {
     if (!lane) {
         lane = std::make_unique<Lane>();
         lane->id = id;
+        lane->group = family_.find && id.value.starts_with(family_.prefix) ? &family_group_ : &configured_;
     }
     return *lane;
 }
 
 void Dispatcher::set_due(Lane& lane, TimePoint due, TimePoint now) {
+    if (of_family(lane) && !refresh(lane, now)) return;
     lane.due = std::min(lane.due.value_or(due), due);
     queue(lane, now);
+}
+
+/// What a target of the family is now. False: it is not there any more, and what waits for it has ended.
+bool Dispatcher::refresh(Lane& lane, TimePoint now) {
+    auto target = family_.find(lane.id);
+    lane.recipe = target ? std::move(target->recipe) : nullptr;
+    perhaps_idle_.push_back(lane.id);
+    if (target) {
+        lane.in_flight_max = target->in_flight_max;
+        lane.retry = std::move(target->retry);
+        return true;
+    }
+    lane.due.reset();
+    queue(lane, now);
+    const auto ended =
+        store_.end_pending(lane.id, std::nullopt, DeliveryState::Expired, "there is no such target", now);
+    if (!ended) log_.error("dispatcher.store_unavailable", {{"reason", ended.error().message}});
+    return false;
+}
+
+/// Whoever comes and goes must not be remembered for ever.
+void Dispatcher::forget_idle() {
+    for (const auto& id : std::exchange(perhaps_idle_, {})) {
+        const auto found = lanes_.find(id);
+        if (found == lanes_.end()) continue;
+        const auto& lane = *found->second;
+        if (lane.in_flight == 0 && !lane.due && !lane.timer && !lane.ready) lanes_.erase(found);
+    }
 }
 
 /// Puts the lane where it belongs: among the ready, the timed, or nowhere.
@@ -141,7 +182,7 @@ void Dispatcher::queue(Lane& lane, TimePoint now) {
     if (lane.ready || !lane.due || !lane.recipe || lane.in_flight >= lane.in_flight_max) return;
     if (*lane.due <= now) {
         lane.ready = true;
-        ready_.push_back(&lane);
+        lane.group->ready.push_back(&lane);
     } else {
         lane.timer = lane.due;
         timers_.emplace(*lane.timer, &lane);
@@ -152,14 +193,19 @@ void Dispatcher::start_timed(TimePoint now) {
     while (!timers_.empty() && timers_.begin()->first <= now) queue(*timers_.begin()->second, now);
 }
 
-bool Dispatcher::may_claim() const {
-    return in_flight_ < settings_.in_flight_max && recorder_.backlog() < settings_.backlog_max;
+bool Dispatcher::may_claim(const Group& group) const {
+    return group.in_flight < group.in_flight_max && recorder_.backlog() < settings_.backlog_max;
 }
 
 void Dispatcher::claim_ready(TimePoint now) {
-    while (!ready_.empty() && may_claim()) {
-        auto& lane = *ready_.front();
-        ready_.pop_front();
+    claim_ready(configured_, now);
+    claim_ready(family_group_, now);
+}
+
+void Dispatcher::claim_ready(Group& group, TimePoint now) {
+    while (!group.ready.empty() && may_claim(group)) {
+        auto& lane = *group.ready.front();
+        group.ready.pop_front();
         lane.ready = false;
         if (lane.recipe && lane.in_flight < lane.in_flight_max && !claim_from(lane, now)) return;
     }
@@ -167,8 +213,8 @@ void Dispatcher::claim_ready(TimePoint now) {
 
 /// An equal share of the room for each target that waits for it.
 bool Dispatcher::claim_from(Lane& lane, TimePoint now) {
-    const int room = settings_.in_flight_max - in_flight_;
-    const int share = std::max(1, room / static_cast<int>(ready_.size() + 1));
+    const int room = lane.group->in_flight_max - lane.group->in_flight;
+    const int share = std::max(1, room / static_cast<int>(lane.group->ready.size() + 1));
     auto batch = store_.claim(lane.id, now, settings_.hold, std::min(share, lane.in_flight_max - lane.in_flight));
     if (!batch) {
         store_failed(batch.error(), now);
@@ -198,6 +244,7 @@ milliseconds Dispatcher::pause(TimePoint now) const {
 
 void Dispatcher::begin(Lane& lane, Claim claim, TimePoint now) {
     ++lane.in_flight;
+    ++lane.group->in_flight;
     ++in_flight_;
     const auto flight = std::make_shared<Flight>();
     flight->claim = std::move(claim);
@@ -233,6 +280,7 @@ void Dispatcher::asked(const FlightPtr& flight, Transport::Finished finished) {
 void Dispatcher::send(const FlightPtr& flight) {
     auto request = flight->recipe->request_for(flight->claim.delivery, flight->claim.route);
     if (!request) {
+        if (request.error().kind == Error::Kind::Conflict) return drop(flight, request.error().message);
         if (request.error().kind == Error::Kind::Invalid)
             return conclude(flight, Rejected{request.error().message}, nullptr);
         return conclude(flight, Retry{.reason = request.error().message}, nullptr);
@@ -288,10 +336,26 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const
     recorder_.add(std::move(settle));
 }
 
+/// Its time is over: it ends without an attempt.
+void Dispatcher::drop(const FlightPtr& flight, const std::string& reason) {
+    const auto now = clock_.now();
+    auto& lane = *flight->lane;
+    const auto ended = store_.end_pending(std::nullopt, flight->claim.delivery.id, DeliveryState::Expired, reason, now);
+    if (!ended) {
+        store_.release({flight->claim});
+        store_failed(ended.error(), now);
+    }
+    lane.due = std::min(lane.due.value_or(now), now);  // what waited behind it
+    leave(flight);
+}
+
 void Dispatcher::leave(const FlightPtr& flight) {
+    auto& lane = *flight->lane;
     --in_flight_;
-    --flight->lane->in_flight;
-    queue(*flight->lane, clock_.now());
+    --lane.group->in_flight;
+    --lane.in_flight;
+    if (of_family(lane)) perhaps_idle_.push_back(lane.id);
+    queue(lane, clock_.now());
 }
 
 // ---- the loop -------------------------------------------------------------------------------------

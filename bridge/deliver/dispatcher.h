@@ -1,10 +1,12 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -28,6 +30,16 @@ struct DeliveryTarget {
     RetryPolicy retry = default_retry_policy();
 };
 
+/// Targets of one kind that come and go by themselves, and have room of their own: they neither take from the
+/// configured ones nor wait for them.
+struct TargetFamily {
+    std::string prefix;  ///< of their ids
+    /// Asked on the dispatcher's thread when one may have something due. Nothing: there is no such target any
+    /// more, and what waits for it expires.
+    std::function<std::optional<DeliveryTarget>(const TargetId&)> find;
+    int in_flight_max = 4'096;
+};
+
 struct DispatcherSettings {
     int in_flight_max = 512;            ///< of all targets together
     milliseconds hold{15 * 60'000};     ///< far longer than an attempt and its recording may take
@@ -47,6 +59,8 @@ public:
     Dispatcher(Store& store, Transport& transport, Recorder& recorder, const Clock& clock, Random& random, Log& log,
                DispatcherSettings settings = {});
 
+    /// Once, before the first step.
+    void set_family(TargetFamily family);
     /// From the next step on. Deliveries to targets that are not among them stay pending.
     void set_targets(std::vector<DeliveryTarget> targets);
     /// These targets may have something due: to be called after each commit that adds deliveries.
@@ -62,16 +76,24 @@ public:
     int in_flight() const { return in_flight_; }
 
 private:
-    /// What is known of one target. Never removed, as flights and queues hold its address.
+    struct Lane;
+    /// Targets that share one cap.
+    struct Group {
+        int in_flight_max = 0;
+        int in_flight = 0;
+        std::deque<Lane*> ready{};  ///< have something due and room for it; taken in turn
+    };
+    /// What is known of one target. Flights and queues hold its address; only idle ones of the family are removed.
     struct Lane {
         TargetId id;
+        Group* group = nullptr;
         std::shared_ptr<const Recipe> recipe;  ///< none: not configured
         int in_flight_max = 0;
         RetryPolicy retry;
         int in_flight = 0;
         std::optional<TimePoint> due;    ///< when to ask the store
         std::optional<TimePoint> timer;  ///< its place in timers_
-        bool ready = false;              ///< stands in ready_
+        bool ready = false;              ///< stands in its group's queue
         bool reported = false;           ///< as not configured
     };
     struct Flight {
@@ -93,11 +115,15 @@ private:
     void configure(std::vector<DeliveryTarget> targets, TimePoint now);
     void report_missing(TimePoint now);
     Lane& lane_of(const TargetId& id);
+    bool of_family(const Lane& lane) const { return lane.group == &family_group_; }
+    bool refresh(Lane& lane, TimePoint now);
+    void forget_idle();
     void set_due(Lane& lane, TimePoint due, TimePoint now);
     void queue(Lane& lane, TimePoint now);
     void start_timed(TimePoint now);
     void claim_ready(TimePoint now);
-    bool may_claim() const;
+    void claim_ready(Group& group, TimePoint now);
+    bool may_claim(const Group& group) const;
     bool claim_from(Lane& lane, TimePoint now);
     void store_failed(const Error& error, TimePoint now);
     milliseconds pause(TimePoint now) const;
@@ -109,6 +135,7 @@ private:
     void sent(const FlightPtr& flight, Transport::Finished finished);
     void conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response);
     bool given_back(const FlightPtr& flight, const Exchange& exchange);
+    void drop(const FlightPtr& flight, const std::string& reason);
     void leave(const FlightPtr& flight);
 
     Store& store_;
@@ -123,7 +150,10 @@ private:
 
     // Of the driving thread alone.
     std::unordered_map<TargetId, std::unique_ptr<Lane>> lanes_;
-    std::deque<Lane*> ready_;                       ///< have something due and room for it; taken in turn
+    TargetFamily family_;
+    Group configured_;
+    Group family_group_;
+    std::vector<TargetId> perhaps_idle_;            ///< of the family
     std::set<std::pair<TimePoint, Lane*>> timers_;  ///< have room, and something due later
     int in_flight_ = 0;
     std::optional<TimePoint> blocked_until_;  ///< the store could not be asked

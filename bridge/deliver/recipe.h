@@ -26,7 +26,8 @@ class Recipe {
 public:
     virtual ~Recipe() = default;
 
-    /// Invalid: this event can never be sent so (it becomes a dead letter with this message).
+    /// Invalid: this event can never be sent so (it becomes a dead letter with this message). Conflict: it must
+    /// not be sent any more (it expires).
     virtual Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const = 0;
     virtual Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const = 0;
 

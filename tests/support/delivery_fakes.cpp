@@ -79,6 +79,22 @@ void DeliveryStore::release(const std::vector<Claim>& given) {
         if (auto* row = held(claim)) row->token = 0;
 }
 
+Result<std::uint64_t> DeliveryStore::end_pending(const std::optional<TargetId>& target,
+                                                 const std::optional<DeliveryId>& delivery, DeliveryState as,
+                                                 const std::string& reason, TimePoint) {
+    if (failing) return away();
+    std::uint64_t ended = 0;
+    for (auto& row : rows_) {
+        if (row.state != "pending" || (target && row.delivery.target != *target)) continue;
+        if (delivery && row.delivery.id != *delivery) continue;
+        row.state = as == DeliveryState::Expired ? "expired" : "cancelled";
+        row.reference = reason;
+        row.token = 0;
+        ++ended;
+    }
+    return ended;
+}
+
 Result<std::vector<std::pair<TargetId, TimePoint>>> DeliveryStore::pending_targets() {
     if (failing) return away();
     std::map<TargetId, TimePoint> found;

@@ -83,6 +83,7 @@ public:
 
     Result<HttpRequest> request_for(const Delivery& delivery, const std::string&) const override {
         if (delivery.event.payload == "cannot be sent") return Error{Error::Kind::Invalid, "cannot be sent"};
+        if (delivery.event.payload == "too late") return Error{Error::Kind::Conflict, "too late"};
         return HttpRequest{.method = "POST",
                            .url = "http://" + delivery.target.value + "/" + delivery.id.value,
                            .headers = {},
@@ -158,10 +159,8 @@ public:
     Result<Accepted> accept(const NewEvent&) override { return none(); }
     Status remap(const EventId&, const NewEvent&) override { return none(); }
     Status add_deliveries(const EventId&, const std::vector<NewDelivery>&) override { return none(); }
-    Result<std::uint64_t> end_pending(const std::optional<TargetId>&, const std::optional<DeliveryId>&, DeliveryState,
-                                      const std::string&, TimePoint) override {
-        return none();
-    }
+    Result<std::uint64_t> end_pending(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
+                                      DeliveryState as, const std::string& reason, TimePoint now) override;
     Result<std::optional<FollowedJob>> job_of(const DeliveryId&) override { return none(); }
     Result<Event> event(const EventId&) override { return none(); }
     Result<std::vector<Event>> events(const EventQuery&) override { return none(); }
