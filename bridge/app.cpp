@@ -344,7 +344,7 @@ App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 App::~App() { stop(); }
 
-Result<std::unique_ptr<App>> App::start(Settings settings, Tools tools, Complaints& complaints) {
+Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, Complaints& complaints) {
     auto metrics = std::make_unique<Metrics>();
     auto plan = make_plan(settings, adapter_hooks(*metrics), complaints);
     if (!complaints.empty()) return Error{Error::Kind::Invalid, "the configuration has mistakes"};

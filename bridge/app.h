@@ -20,7 +20,7 @@ public:
         Log& log;
     };
     /// With complaints (what the adapters and mappings found wrong), or an error, nothing is left running.
-    static Result<std::unique_ptr<App>> start(Settings settings, Tools tools, Complaints& complaints);
+    static Result<std::unique_ptr<App>> start(const Settings& settings, Tools tools, Complaints& complaints);
     ~App();
 
     int port() const;

@@ -9,10 +9,11 @@ namespace {
 std::shared_ptr<const Verifier> verifier_of(const SourceSettings& source, Intake intake, Complaints& complaints) {
     auto verifier = verifier_for(source.type, intake, {source.secrets, {source.hook_token}});
     if (verifier) return std::move(*verifier);
-    if (source.node)
+    if (source.node) {
         source.node->complain(verifier.error().message);
-    else
+    } else {
         complaints.add("", "sources." + source.id.value, verifier.error().message);
+    }
     return nullptr;
 }
 

@@ -42,9 +42,10 @@ struct SubscriptionMatcher::Channel {
     }
 
     void match_slots(const std::vector<PatternSlot>& slots, Found& found) const {
-        for (const auto slot : slots)
+        for (const auto slot : slots) {
             if (const auto users = by_slot.find(slot); users != by_slot.end())
                 found.insert(found.end(), users->second.begin(), users->second.end());
+        }
     }
 
 private:

@@ -37,7 +37,8 @@ struct PatternSet::Engine {
         engine->together = std::make_unique<re2::RE2::Set>(options(kSetBytesMax), re2::RE2::ANCHOR_BOTH);
         for (const auto& entry : entries)
             if (engine->together->Add(entry.pattern, nullptr) < 0) return nullptr;
-        return engine->together->Compile() ? std::move(engine) : nullptr;  // an uncompiled set would crash
+        if (!engine->together->Compile()) return nullptr;  // matching with it would crash
+        return engine;
     }
 };
 

@@ -114,9 +114,10 @@ private:
             return;
         }
         for (const auto& member : value.members()) {
-            if (!member.raw_key.empty())
+            if (!member.raw_key.empty()) {
                 change(member.raw_key, member.key,
                        member.key == kInterpolate || (is_arguments && member.key == kEntrypoint));
+            }
             visit(member.value, false);
         }
     }
@@ -163,10 +164,11 @@ Result<Arguments> disarm(std::string_view json, Interpolation policy, bool keys_
     if (!document) return document.error();
     Disarming disarming((*document)->root(), policy);
     disarming.run(keys_become_arguments);
-    if (policy == Interpolation::Refuse && disarming.references() > 0)
+    if (policy == Interpolation::Refuse && disarming.references() > 0) {
         return Error{Error::Kind::Invalid, std::to_string(disarming.references()) +
                                                " texts in the event would be replaced by Windmill ($var:, $res: …), "
                                                "and the route refuses them"};
+    }
     return Arguments{disarming.text(), disarming.references(), disarming.mended()};
 }
 

@@ -144,9 +144,10 @@ private:
         if (response->status == 403) return add(name, Verdict::Skipped, "the token may not look (no read scope)");
         const auto text = trim(response->body);
         if (response->status == 200 && text == "true") return add(name, Verdict::Ok, runnable().path);
-        if (response->status == 200 && text == "false")
+        if (response->status == 200 && text == "false") {
             return add(name, Verdict::Failed,
                        "there is no " + runnable().path + " in workspace " + runnable().workspace);
+        }
         add(name, Verdict::Warning, status_of(*response));
     }
 

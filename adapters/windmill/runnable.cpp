@@ -73,10 +73,11 @@ Status check(const Runnable& runnable) {
 
 /// `jobs/run/p/f/folder/name` → kind and path.
 Status read_run(std::string_view rest, Runnable& runnable) {
-    if (rest.starts_with("jobs/run_wait_result/"))
+    if (rest.starts_with("jobs/run_wait_result/")) {
         return wrong(
             "run_wait_result is not for delivery: Windmill cancels the job when the wait ends, and its status is "
             "the script's, not the delivery's. Use jobs/run/ and, for the result, `follow: true`");
+    }
     if (rest.starts_with("jobs/run_and_stream/")) return wrong("run_and_stream is not for delivery: use jobs/run/");
     constexpr std::string_view kRun = "jobs/run/";
     if (!rest.starts_with(kRun)) return wrong("after the workspace there must follow jobs/run/p/… or jobs/run/f/…");

@@ -24,9 +24,10 @@ Result<Runnable> read_runnable(const ConfigNode& node, const std::string& url) {
     const auto script = node.text("script", "");
     const auto flow = node.text("flow", "");
     if (workspace.empty() && script.empty() && flow.empty()) return parse_run_url(url);
-    if (workspace.empty() || script.empty() == flow.empty())
+    if (workspace.empty() || script.empty() == flow.empty()) {
         return Error{Error::Kind::Invalid,
                      "give either a whole run URL, or `url`, `workspace` and one of `script` and `flow`"};
+    }
     return runnable_of(url, workspace, flow.empty() ? "p" : "f", flow.empty() ? script : flow);
 }
 
@@ -50,9 +51,10 @@ WindmillSettings read_settings(const TargetSettings& target, const std::vector<R
     settings.wrap = wrap_of(node.word("wrap", {"body", "payload", "none"}, "body"));
     settings.follow = node.flag("follow", false);
     settings.interpolation = policy_of(node.word("interpolation", {"neutralise", "refuse", "pass"}, "neutralise"));
-    for (const auto& route : routes)
+    for (const auto& route : routes) {
         if (!route.interpolation.empty() && goes_to(route, target.id))
             settings.by_route[route.name] = policy_of(route.interpolation);
+    }
     settings.connect_timeout = target.connect_timeout;
     settings.timeout = target.timeout;
     settings.answer_bytes_max = target.answer_bytes_max;

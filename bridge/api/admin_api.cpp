@@ -225,9 +225,10 @@ std::variant<ReplayOrder, Answer> read_replay(const std::string& body) {
     for (auto [name, time] : {std::pair{"since", &order.since}, std::pair{"until", &order.until}}) {
         if (!root[name]) continue;
         *time = from_iso8601(root[name].string().value_or(""));
-        if (!*time)
+        if (!*time) {
             return error_answer(400, "invalid", std::string(name) + ": expected a time such as 2026-03-02T13:05:09Z",
                                 name);
+        }
     }
     if (const auto limit = root["limit"]) {
         const auto text = limit.scalar().value_or("");

@@ -125,8 +125,7 @@ Result<ReplayReport> Replay::replay_deliveries(const ReplayOrder& order) {
 
 Status Replay::again(const EventId& event, const TargetId& target, const std::string& route,
                      const std::string& order_key) {
-    const auto status =
-        store_.add_deliveries(event, {{ids_.delivery_id(), target, route, order_key, clock_.now(), true}});
+    auto status = store_.add_deliveries(event, {{ids_.delivery_id(), target, route, order_key, clock_.now(), true}});
     if (status) wake_({target});
     return status;
 }

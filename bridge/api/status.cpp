@@ -61,9 +61,10 @@ bool all_ok(const std::vector<ReadyCheck>& checks) {
 
 std::vector<Metrics::Registration> registration_gauges(const std::vector<RegistrarReport>& reports) {
     std::vector<Metrics::Registration> gauges;
-    for (const auto& report : reports)
+    for (const auto& report : reports) {
         for (const auto& [intake, ok] : report.as_configured)
             gauges.push_back({report.source.value, to_text(intake), ok});
+    }
     return gauges;
 }
 

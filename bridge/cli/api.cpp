@@ -65,9 +65,10 @@ Result<JsonPtr> ApiClient::post(const std::string& path_and_query, const std::st
 }
 
 Result<JsonPtr> ApiClient::call(const std::string& method, const std::string& path_and_query, const std::string& body) {
-    if (token_.empty())
+    if (token_.empty()) {
         return Error{Error::Kind::Unauthorized, "no admin token: set admin.token_file, or let `orbridge serve` make " +
                                                     token_file_ + " at its first start (it must be readable here)"};
+    }
     HttpRequest request;
     request.method = method;
     request.url = base_ + path_and_query;
@@ -76,9 +77,10 @@ Result<JsonPtr> ApiClient::call(const std::string& method, const std::string& pa
     request.timeout = seconds{60};
     request.answer_bytes_max = 64 << 20;
     const auto result = exchange_once(request);
-    if (const auto* failure = std::get_if<TransportFailure>(&result))
+    if (const auto* failure = std::get_if<TransportFailure>(&result)) {
         return Error{Error::Kind::Unavailable, "cannot reach the bridge at " + base_ + ": " + failure->reason +
                                                    " (is `orbridge serve` running?)"};
+    }
     const auto& response = std::get<HttpResponse>(result);
     auto json = JsonDocument::parse(response.body);
     if (response.status / 100 == 2 && json) return json;

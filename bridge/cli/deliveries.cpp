@@ -6,7 +6,7 @@ namespace orbridge::cli {
 namespace {
 
 std::string state_of(const Json& row) {
-    const auto state = text_of(row, "state");
+    auto state = text_of(row, "state");
     if (state != "pending") return state;
     if (text_of(row, "in_flight") == "true") return "in flight";
     return text_of(row, "waiting_for_order") == "true" ? "pending (waits for its turn)" : "pending";

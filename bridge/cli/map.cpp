@@ -32,18 +32,21 @@ Event event_of(const Normalized& mapped, const SourceSettings& source, Intake in
 
 void print_routes(const std::vector<RouteVerdict>& verdicts) {
     std::vector<std::vector<std::string>> rows;
-    for (const auto& verdict : verdicts)
+    rows.reserve(verdicts.size());
+    for (const auto& verdict : verdicts) {
         rows.push_back({verdict.matched ? "  takes it" : "  passes by", verdict.route, "→ " + verdict.target.value,
                         verdict.reason});
+    }
     std::cout << "routes:\n" << (rows.empty() ? "  none configured\n" : table(rows));
 }
 
 void print_json(const NormalizeOutcome& outcome, const Plan& plan, const SourceSettings& source, Intake intake) {
     JsonWriter json;
     json.object().member_raw("outcome", preview_json(outcome)).key("routes").array();
-    if (const auto* mapped = std::get_if<std::vector<Normalized>>(&outcome))
+    if (const auto* mapped = std::get_if<std::vector<Normalized>>(&outcome)) {
         for (const auto& each : *mapped)
             write_verdicts(json, plan.ingest.router.explain(event_of(each, source, intake)));
+    }
     json.end().end();
     std::cout << json.text() << "\n";
 }

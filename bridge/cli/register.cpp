@@ -25,9 +25,10 @@ int report(const Json& sources, const std::string& wanted) {
         const auto state = text_of(registrar, "state");
         std::cout << source.key << ": " << state << (registrar["message"] ? ", " + text_of(registrar, "message") : "")
                   << "\n";
-        for (const auto& each : registrar["registrations"].members())
+        for (const auto& each : registrar["registrations"].members()) {
             std::cout << "  " << text_of(each.value, "kind") << " " << text_of(each.value, "state") << " "
                       << text_of(each.value, "class") << "\n";
+        }
         if (state == "failed") code = kFailed;
     }
     return code;

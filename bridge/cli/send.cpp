@@ -14,12 +14,13 @@ HttpRequest request_for(const SourceSettings& source, const std::string& base, s
     request.url = base + (hook ? "/engine/api/w/" + source.id.value + "/jobs/run_wait_result/f/orbridge/send"
                                : "/ingest/" + source.id.value);
     request.headers = {{"Content-Type", "application/json"}};
-    if (hook)
+    if (hook) {
         request.headers.push_back({"Authorization", "Bearer " + source.hook_token.reveal()});
-    else if (source.type == "openregister" && !source.secrets.empty())
+    } else if (source.type == "openregister" && !source.secrets.empty()) {
         request.headers.push_back({"X-Webhook-Signature", to_hex(hmac_sha256(source.secrets.front().reveal(), body))});
-    else if (!source.secrets.empty())
+    } else if (!source.secrets.empty()) {
         request.headers.push_back({"X-Orbridge-Secret", source.secrets.front().reveal()});
+    }
     request.body = std::move(body);
     return request;
 }
@@ -43,10 +44,11 @@ int run_send(const Args& args) {
     if (const auto* failure = std::get_if<TransportFailure>(&result))
         return fail({Error::Kind::Unavailable, "cannot reach the bridge at " + where(base) + ": " + failure->reason});
     const auto& response = std::get<HttpResponse>(result);
-    if (args.json())
+    if (args.json()) {
         std::cout << response.body << "\n";
-    else
+    } else {
         std::cout << "HTTP " << response.status << " " << response.body << "\n";
+    }
     return response.status / 100 == 2 ? kOk : kFailed;
 }
 

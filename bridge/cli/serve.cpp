@@ -62,7 +62,7 @@ void wait_for_signals(App& app, const sigset_t& signals, const std::string& file
 
 int run_serve(const Args& args) {
     // One arena a thread would cost memory that an idle daemon never gives back.
-    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_ARENA_MAX, 2);  // NOLINT(concurrency-mt-unsafe): there is no other thread yet
     const auto signals = block_signals();
     auto settings = load_settings(args);
     if (!settings) return kConfiguration;
@@ -70,7 +70,7 @@ int run_serve(const Args& args) {
     SystemRandom random;
     Log log(clock, level_of(settings->log_level), to_standard_error());
     Complaints complaints;
-    auto app = App::start(std::move(*settings), {clock, random, log}, complaints);
+    auto app = App::start(*settings, {clock, random, log}, complaints);
     if (!complaints.empty()) {
         for (const auto& line : complaints.lines()) std::cerr << line << "\n";
         return kConfiguration;

@@ -35,9 +35,10 @@ void print_registrar(const Json& registrar) {
 void print_source(const std::string& name, const Json& source) {
     std::cout << "  " << name << " (" << text_of(source, "type") << ") " << text_of(source, "url") << "\n";
     if (source["heard"].empty()) std::cout << "    heard: nothing yet\n";
-    for (const auto& heard : source["heard"].members())
+    for (const auto& heard : source["heard"].members()) {
         std::cout << "    heard: " << heard.key << ", " << text_of(heard.value, "count") << " times, last "
                   << text_of(heard.value, "last_at") << "\n";
+    }
     if (source["registrar"]) print_registrar(source["registrar"]);
 }
 
@@ -45,9 +46,10 @@ void print_status(const Json& status) {
     const bool ready = status.path("readiness.ready").boolean().value_or(false);
     std::cout << "orbridge " << text_of(status, "version") << ", up since " << text_of(status, "started_at") << ", "
               << (ready ? "ready" : "NOT READY") << "\n";
-    for (const auto& check : status.path("readiness.checks").members())
+    for (const auto& check : status.path("readiness.checks").members()) {
         if (!check.value["ok"].boolean().value_or(false))
             std::cout << "  not ready: " << check.key << ": " << text_of(check.value, "detail") << "\n";
+    }
     std::cout << "events: " << text_of(status["store"], "events") << " kept, " << text_of(status["store"], "unmapped")
               << " of them unmapped\nsources:\n";
     for (const auto& source : status["sources"].members()) print_source(source.key, source.value);

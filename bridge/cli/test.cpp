@@ -34,18 +34,20 @@ std::vector<TestStep> run_steps(const Recipe& recipe) {
 void print(const std::vector<TestStep>& steps, bool as_json) {
     if (!as_json) {
         std::vector<std::vector<std::string>> rows;
+        rows.reserve(steps.size());
         for (const auto& step : steps) rows.push_back({verdict_text(step.verdict), step.name, step.detail});
         std::cout << table(rows);
         return;
     }
     JsonWriter json;
     json.array();
-    for (const auto& step : steps)
+    for (const auto& step : steps) {
         json.object()
             .member("step", step.name)
             .member("verdict", to_lower(verdict_text(step.verdict)))
             .member("detail", step.detail)
             .end();
+    }
     json.end();
     std::cout << json.text() << "\n";
 }

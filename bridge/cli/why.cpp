@@ -16,9 +16,10 @@ void print_delivery(const Json& delivery) {
         if (attempt["reason"]) std::cout << ": " << text_of(attempt, "reason");
         std::cout << "\n";
     }
-    if (const auto job = delivery["job"]; job.is_object())
+    if (const auto job = delivery["job"]; job.is_object()) {
         std::cout << "      job " << text_of(job, "job") << ": " << text_of(job, "state") << " "
                   << text_of(job, "result") << "\n";
+    }
 }
 
 void print_explanation(const Json& answer) {

@@ -86,9 +86,10 @@ bool Follower::ask_due(TimePoint now) {
         log_.error("follower.store_unavailable", {{"reason", jobs.error().message}});
         return false;
     }
-    for (auto& job : *jobs)
+    for (auto& job : *jobs) {
         if (static_cast<int>(in_flight_.size()) < settings_.in_flight_max && in_flight_.insert(job.delivery).second)
             ask(std::move(job));
+    }
     return true;
 }
 

@@ -62,9 +62,10 @@ std::optional<Groups> groups_of(const Rule& rule, const std::string& event_class
     if (!rule.event_class->Match(event_class, 0, event_class.size(), RE2::ANCHOR_BOTH, caught.data(), count))
         return std::nullopt;
     Groups groups;
-    for (std::size_t i = 1; i < caught.size(); ++i)
+    for (std::size_t i = 1; i < caught.size(); ++i) {
         if (!rule.groups[i].empty() && caught[i].data() != nullptr)
             groups.emplace_back(rule.groups[i], std::string(caught[i].data(), caught[i].size()));
+    }
     return groups;
 }
 

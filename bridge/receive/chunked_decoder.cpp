@@ -15,10 +15,11 @@ Refusal bad_chunk(std::string message) { return {400, "chunk_invalid", std::move
 
 std::optional<Refusal> ChunkedDecoder::feed(std::string_view& bytes, std::string& body) {
     while (!bytes.empty() && step_ != Step::Complete) {
-        if (step_ == Step::Data)
+        if (step_ == Step::Data) {
             take_data(bytes, body);
-        else if (auto refusal = feed_line(bytes, body.size()))
+        } else if (auto refusal = feed_line(bytes, body.size())) {
             return refusal;
+        }
     }
     return std::nullopt;
 }

@@ -31,9 +31,10 @@ Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedR
     event.payload = std::move(mapped.payload);
     prepared.event.dedup_key = std::move(mapped.dedup_key);
     prepared.event.twin_key = std::move(mapped.twin_key);
-    for (const auto& match : router.match(event))
+    for (const auto& match : router.match(event)) {
         prepared.event.deliveries.push_back({ids.delivery_id(), match.target, match.route,
                                              match.ordered ? event.subject : std::string(), event.received_at, false});
+    }
     return prepared;
 }
 
@@ -134,9 +135,10 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
                           : prepared.rule.empty() ? Metrics::Received::Unmapped
                                                   : Metrics::Received::Accepted;
         metrics_.received(source.id, request.intake(), what);
-        if (what == Metrics::Received::Unmapped)
+        if (what == Metrics::Received::Unmapped) {
             log_.warn("event.unmapped",
                       {{"source", source.id}, {"event", accepted->id}, {"class", prepared.event.event.event_class}});
+        }
         if (!accepted->duplicate && !prepared.event.deliveries.empty()) {
             std::vector<TargetId> targets;
             for (const auto& delivery : prepared.event.deliveries) targets.push_back(delivery.target);

@@ -221,10 +221,11 @@ void IoLoop::expire() {
         if (connection->timer != timer.time) continue;
         connection->timer = kNever;
         if (connection->deadline <= now) time_out(*connection);
-        if (connection->phase == Connection::Phase::Closed)
+        if (connection->phase == Connection::Phase::Closed) {
             remove(*connection);
-        else
+        } else {
             arm(*connection);
+        }
     }
 }
 

@@ -60,9 +60,10 @@ std::string_view without_authority(std::string_view target) {
 }
 
 std::optional<Refusal> read_target(std::string_view target, std::size_t bytes_max, RequestHead& head) {
-    if (target.size() > bytes_max)
+    if (target.size() > bytes_max) {
         return Refusal{414, "uri_too_long",
                        "The request target is longer than " + std::to_string(bytes_max) + " bytes"};
+    }
     if (!all(target, is_target)) return bad_line("The request target has characters that must be percent-encoded");
     target = without_authority(target);
     const bool asterisk = target == "*" && head.request.method == "OPTIONS";
@@ -97,9 +98,10 @@ std::optional<Refusal> read_content_length(RequestHead& head) {
 std::optional<Refusal> read_transfer_encoding(RequestHead& head) {
     if (!head.http11)
         return Refusal{400, "framing_ambiguous", "HTTP/1.0 has no Transfer-Encoding", "Transfer-Encoding"};
-    if (!equal_ignoring_case(*find_header(head.request.headers, "Transfer-Encoding"), "chunked"))
+    if (!equal_ignoring_case(*find_header(head.request.headers, "Transfer-Encoding"), "chunked")) {
         return Refusal{501, "transfer_encoding_unknown", "Only Transfer-Encoding: chunked is understood",
                        "Transfer-Encoding"};
+    }
     head.chunked = true;
     return std::nullopt;
 }

@@ -21,10 +21,11 @@ RequestParser::State RequestParser::state() const {
 std::size_t RequestParser::feed(std::string_view bytes) {
     const auto size = bytes.size();
     while (!bytes.empty() && state() == State::NeedMore) {
-        if (step_ == Step::Body)
+        if (step_ == Step::Body) {
             feed_body(bytes);
-        else
+        } else {
             feed_head(bytes);
+        }
     }
     return size - bytes.size();
 }
@@ -48,9 +49,10 @@ void RequestParser::feed_head(std::string_view& bytes) {
 }
 
 void RequestParser::refuse_long_head() {
-    if (step_ == Step::RequestLine)
+    if (step_ == Step::RequestLine) {
         return refuse({414, "uri_too_long",
                        "The request target is longer than " + std::to_string(limits_->target_bytes_max) + " bytes"});
+    }
     refuse({431, "headers_too_large",
             "The request head is larger than " + std::to_string(limits_->header_bytes_max) + " bytes"});
 }
@@ -67,9 +69,10 @@ void RequestParser::read_head_line(std::string_view line) {
         return;
     }
     if (line.empty()) return end_head();
-    if (head_.request.headers.size() >= limits_->headers_max)
+    if (head_.request.headers.size() >= limits_->headers_max) {
         return refuse(
             {431, "headers_too_many", "More than " + std::to_string(limits_->headers_max) + " header fields"});
+    }
     if (auto refusal = read_field(line, head_.request.headers)) refuse(std::move(*refusal));
 }
 

@@ -41,12 +41,13 @@ const std::string& PathValues::operator[](std::string_view name) const {
 RouteTable& RouteTable::add(std::string_view method, std::string_view pattern, RouteHandler handler) {
     Route route{std::string(method), {}, std::move(handler)};
     for (const auto segment : segments_of(pattern)) {
-        if (segment == "**")
+        if (segment == "**") {
             route.segments.push_back({Segment::Kind::Rest, "**"});
-        else if (segment.starts_with('{') && segment.ends_with('}'))
+        } else if (segment.starts_with('{') && segment.ends_with('}')) {
             route.segments.push_back({Segment::Kind::Value, std::string(segment.substr(1, segment.size() - 2))});
-        else
+        } else {
             route.segments.push_back({Segment::Kind::Literal, std::string(segment)});
+        }
     }
     routes_.push_back(std::move(route));
     return *this;

@@ -139,9 +139,10 @@ std::string Metrics::render(const Scrape& scrape) {
     }
     f.stored.set({{"state", "mapped"}}, static_cast<double>(scrape.counts.events - scrape.counts.unmapped));
     f.stored.set({{"state", "unmapped"}}, static_cast<double>(scrape.counts.unmapped));
-    for (const auto& intake : scrape.heard)
+    for (const auto& intake : scrape.heard) {
         f.heard.set({{"source", intake.source}, {"intake", to_text(intake.intake)}},
                     seconds_of(intake.last_at.time_since_epoch()));
+    }
     for (const auto& registration : scrape.registrations)
         f.registration.set({{"source", registration.source}, {"kind", registration.kind}}, registration.ok ? 1 : 0);
     return prometheus::TextSerializer().Serialize(f.registry.Collect());

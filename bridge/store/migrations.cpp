@@ -48,10 +48,11 @@ Status migrate(Database& db, const std::vector<Migration>& migrations, TimePoint
         db.script(kCreate);
         const int have = newest(db);
         const int known = migrations.empty() ? 0 : migrations.back().number;
-        if (have > known)
+        if (have > known) {
             return Error{Error::Kind::Invalid, "the store is newer than this orbridge (it has migration " +
                                                    std::to_string(have) + ", this version knows " +
                                                    std::to_string(known) + "): run the newer version again"};
+        }
         for (const auto& migration : migrations) {
             if (migration.number > have) {
                 apply(db, migration, now);

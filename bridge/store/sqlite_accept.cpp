@@ -166,9 +166,10 @@ void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::int64_
 }
 
 void SqliteStore::write_heard(Database& db, const std::vector<IntakeHeard>& heard) {
-    for (const auto& row : heard)
+    for (const auto& row : heard) {
         db.exec(kHeard, std::string_view(row.source), code(row.intake), ms(row.last_at),
                 static_cast<std::int64_t>(row.count));
+    }
 }
 
 /// The number that an event's next delivery gets.
@@ -236,10 +237,11 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         outcome = found ? Status(Ok{}) : Status(no_event(id));
         if (!found) return Ok{};
         const auto number = next_number(db, found->first);
-        if (number + static_cast<std::int64_t>(packed->size()) > rows::kDeliveriesPerEvent)
+        if (number + static_cast<std::int64_t>(packed->size()) > rows::kDeliveriesPerEvent) {
             outcome = Error{Error::Kind::Invalid, "the event has too many deliveries already"};
-        else
+        } else {
             store_deliveries(db, found->first, number, *packed, change);
+        }
         return Ok{};
     };
     auto written = writer_.write("add deliveries", work);

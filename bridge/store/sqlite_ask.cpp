@@ -78,10 +78,11 @@ std::int64_t seq_received_at(Database& db, TimePoint time) {
     while (low < high) {
         const auto middle = low + (high - low) / 2;
         auto cursor = db.run(kEventAt, middle);
-        if (!cursor.next() || rows::time(cursor->integer(1)) >= time)
+        if (!cursor.next() || rows::time(cursor->integer(1)) >= time) {
             high = middle;
-        else
+        } else {
             low = cursor->integer(0) + 1;
+        }
     }
     return low;
 }
@@ -243,9 +244,10 @@ Result<std::vector<Attempt>> SqliteStore::attempts(const DeliveryId& id) {
             std::vector<Attempt> attempts;
             const auto key = pack_uuid(id.value);
             if (!key) return attempts;
-            for (auto cursor = db.run(kAttempts, Blob{key->view()}); cursor.next();)
+            for (auto cursor = db.run(kAttempts, Blob{key->view()}); cursor.next();) {
                 attempts.push_back({cursor->small(0), rows::time(cursor->integer(1)), milliseconds{cursor->integer(2)},
                                     cursor->small(3), cursor->text(4), cursor->text(5), cursor->text(6)});
+            }
             return attempts;
         });
     });

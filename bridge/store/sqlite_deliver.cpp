@@ -209,10 +209,11 @@ void SqliteStore::end_settling(const std::vector<ClaimTable::Hold>& holds, bool 
         for (const auto& hold : holds) {
             auto* held = table.find(hold.token);
             if (held == nullptr) continue;
-            if (recorded)
+            if (recorded) {
                 table.drop_token(hold.token);
-            else
+            } else {
                 held->settling = false;
+            }
         }
     });
 }

@@ -73,9 +73,10 @@ std::vector<std::int64_t> find_old(Database& db, const RetentionPolicy& policy, 
 
 void remove_event(Database& db, std::int64_t event, TallyChange& change) {
     const Range range(event);
-    for (auto cursor = db.run(kStatesOf, range.first, range.last); cursor.next();)
+    for (auto cursor = db.run(kStatesOf, range.first, range.last); cursor.next();) {
         change.moves.push_back(
             {{cursor->text(0)}, rows::shown(static_cast<rows::State>(cursor->small(1))), std::nullopt});
+    }
     db.exec(kRemoveAttempts, range.first, range.last);
     db.exec(kRemoveJobs, range.first, range.last);
     db.exec(kRemoveDeliveries, range.first, range.last);

@@ -29,9 +29,10 @@ constexpr const char* kHeardRows = "SELECT source, intake, last_at, count FROM h
 
 Status create_private_file(const std::string& path) {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (file < 0)
+    if (file < 0) {
         return Error{Error::Kind::Invalid,
                      "cannot open the store's file " + path + ": " + std::generic_category().message(errno)};
+    }
     ::close(file);
     return Ok{};
 }
@@ -44,9 +45,10 @@ std::int64_t number(Database& db, const char* sql) {
 Status prepare(Database& db, const std::string& path) {
     db.script(kWriterSetup);
     auto mode = db.run(kJournalMode);
-    if (!mode.next() || mode->view(0) != "wal")
+    if (!mode.next() || mode->view(0) != "wal") {
         return Error{Error::Kind::Invalid, "the store " + path + " is on a file system without shared memory" +
                                                " (a network share?): use a local disk"};
+    }
     return Ok{};
 }
 
@@ -80,15 +82,17 @@ std::unique_ptr<Database> SqliteStore::load(std::unique_ptr<Database> db) {
     TallyChange change;
     change.events = number(*db, kCountEvents);
     change.unmapped = number(*db, kCountUnmapped);
-    for (auto cursor = db->run(kCountDeliveries); cursor.next();)
+    for (auto cursor = db->run(kCountDeliveries); cursor.next();) {
         change.moves.push_back({{cursor->text(0)},
                                 std::nullopt,
                                 rows::shown(static_cast<rows::State>(cursor->small(1))),
                                 cursor->integer(2)});
+    }
     tally_.apply(change);
-    for (auto cursor = db->run(kHeardRows); cursor.next();)
+    for (auto cursor = db->run(kHeardRows); cursor.next();) {
         heard_.restore({cursor->text(0), static_cast<Intake>(cursor->small(1)), rows::time(cursor->integer(2)),
                         static_cast<std::uint64_t>(cursor->integer(3))});
+    }
     return db;
 }
 

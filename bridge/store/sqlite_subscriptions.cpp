@@ -78,9 +78,10 @@ Result<std::uint64_t> SqliteStore::put_subscription(const Subscription& subscrip
 
 Status SqliteStore::update_subscriptions(const std::vector<Subscription>& subscriptions) {
     return writer_.write("update subscriptions", [&](Database& db) -> Status {
-        for (const auto& one : subscriptions)
+        for (const auto& one : subscriptions) {
             db.exec(kUpdate, static_cast<std::int64_t>(one.registration), ms(one.leased_at), ms(one.lease_end),
                     one.gone);
+        }
         return Ok{};
     });
 }

@@ -77,9 +77,10 @@ Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_typ
     if (std::all_of(secrets.begin(), secrets.end(), [](const Secret& secret) { return secret.empty(); }))
         return Error{Error::Kind::Invalid, "there is no secret to know the sender by"};
     std::vector<FirstPresent::Way> ways;
-    for (const auto name : use->schemes)
+    for (const auto name : use->schemes) {
         for (const auto& scheme : kSchemes)
             if (scheme.name == name) ways.push_back({scheme.header, scheme.make(scheme.header, secrets)});
+    }
     return std::shared_ptr<const Verifier>(std::make_shared<FirstPresent>(std::move(ways)));
 }
 
