@@ -1,0 +1,283 @@
+#include "adapters/subscriber/book.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "bridge/core/json.h"
+
+namespace orbridge {
+namespace {
+
+constexpr milliseconds kSecretOverlap{std::chrono::hours{24}};
+constexpr milliseconds kSleepMost{std::chrono::hours{1}};
+
+/// The last third of the lease begins.
+TimePoint warning_time(const Subscription& one) { return one.lease_end - (one.lease_end - one.leased_at) / 3; }
+
+bool runs(const Subscription& one, TimePoint now) { return now < one.lease_end; }
+
+bool meant(const Subscription& one, const LeaseSelector& which) {
+    return (!which.hook || *which.hook == one.hook) && (!which.url || *which.url == one.url);
+}
+
+std::vector<std::string> hooks_of(const std::vector<SubscriptionBook::SubscriptionPtr>& all) {
+    std::vector<std::string> hooks;
+    for (const auto& one : all) hooks.push_back(one->hook);
+    return hooks;
+}
+
+std::vector<std::uint64_t> registrations_of(const std::vector<SubscriptionBook::SubscriptionPtr>& all) {
+    std::vector<std::uint64_t> registrations;
+    for (const auto& one : all) registrations.push_back(one->registration);
+    return registrations;
+}
+
+}  // namespace
+
+std::string route_of_registration(std::uint64_t registration) { return "registration " + std::to_string(registration); }
+
+SubscriptionBook::SubscriptionBook(Store& store, const Clock& clock, Log& log)
+    : store_(store), clock_(clock), log_(log) {}
+
+Status SubscriptionBook::load() {
+    auto all = store_.subscriptions();
+    if (!all) return all.error();
+    for (auto& one : *all) enter(std::make_shared<const Subscription>(std::move(one)));
+    return Ok{};
+}
+
+// ---- in memory ------------------------------------------------------------------------------------
+
+void SubscriptionBook::enter(const SubscriptionPtr& subscription) {
+    const auto filter = read_event_filter(subscription->event_filter);
+    if (!filter) {  // this version refuses what an earlier one took
+        log_.error("subscription.filter_refused", {{"hook", subscription->hook}, {"reason", filter.error().message}});
+    } else {
+        matcher_.add(std::to_string(subscription->registration), subscription->channel, *filter);
+    }
+    replace(subscription);
+}
+
+void SubscriptionBook::replace(const SubscriptionPtr& subscription) {
+    const std::unique_lock lock(mutex_);
+    const auto registration = subscription->registration;
+    strike(registration);
+    state_.by_registration[registration] = subscription;
+    state_.by_hook[subscription->hook] = subscription;
+    state_.agenda.emplace(subscription->lease_end, registration, Act::End);
+    if (subscription->notices) state_.agenda.emplace(warning_time(*subscription), registration, Act::Warn);
+}
+
+/// Off the agenda.
+void SubscriptionBook::strike(std::uint64_t registration) {
+    const auto known = state_.by_registration.find(registration);
+    if (known == state_.by_registration.end()) return;
+    state_.agenda.erase({known->second->lease_end, registration, Act::End});
+    state_.agenda.erase({warning_time(*known->second), registration, Act::Warn});
+}
+
+void SubscriptionBook::leave(const SubscriptionPtr& subscription) {
+    matcher_.remove(std::to_string(subscription->registration));
+    const std::unique_lock lock(mutex_);
+    strike(subscription->registration);
+    state_.by_registration.erase(subscription->registration);
+    const auto now = state_.by_hook.find(subscription->hook);
+    if (now != state_.by_hook.end() && now->second->registration == subscription->registration)
+        state_.by_hook.erase(now);
+}
+
+std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::select(const LeaseSelector& which,
+                                                                        TimePoint now) const {
+    const std::shared_lock lock(mutex_);
+    std::vector<SubscriptionPtr> found;
+    if (which.hook) {
+        const auto one = state_.by_hook.find(*which.hook);
+        if (one != state_.by_hook.end() && runs(*one->second, now) && meant(*one->second, which))
+            found.push_back(one->second);
+        return found;
+    }
+    for (const auto& [registration, one] : state_.by_registration)
+        if (runs(*one, now) && meant(*one, which)) found.push_back(one);
+    return found;
+}
+
+std::vector<Subscription> SubscriptionBook::find(const LeaseSelector& which, TimePoint now) const {
+    std::vector<Subscription> found;
+    for (const auto& one : select(which, now)) found.push_back(*one);
+    return found;
+}
+
+SubscriptionBook::SubscriptionPtr SubscriptionBook::callable(const std::string& hook, TimePoint now) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = state_.by_hook.find(hook);
+    if (found == state_.by_hook.end() || !runs(*found->second, now) || found->second->gone) return nullptr;
+    return found->second;
+}
+
+std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::match(std::string_view channel,
+                                                                       std::string_view event_name,
+                                                                       TimePoint now) const {
+    std::vector<SubscriptionPtr> found;
+    const auto registrations = matcher_.match(channel, event_name);
+    const std::shared_lock lock(mutex_);
+    for (const auto& text : registrations) {
+        std::uint64_t registration = 0;
+        std::from_chars(text.data(), text.data() + text.size(), registration);
+        const auto one = state_.by_registration.find(registration);
+        if (one != state_.by_registration.end() && runs(*one->second, now) && !one->second->gone)
+            found.push_back(one->second);
+    }
+    return found;
+}
+
+// ---- changes --------------------------------------------------------------------------------------
+
+Status SubscriptionBook::add(Subscription subscription) {
+    const std::lock_guard change(change_);
+    const auto now = clock_.now();
+    keep_secret_before(subscription, now);
+    const auto registration = store_.put_subscription(subscription);
+    if (!registration) return registration.error();
+    subscription.registration = *registration;
+    SubscriptionPtr before;
+    {
+        const std::shared_lock lock(mutex_);
+        const auto found = state_.by_hook.find(subscription.hook);
+        if (found != state_.by_hook.end()) before = found->second;
+    }
+    if (before) leave(before);
+    enter(std::make_shared<const Subscription>(std::move(subscription)));
+    if (before) end_deliveries(*before, DeliveryState::Cancelled, "registered again", now);
+    wake_();
+    return Ok{};
+}
+
+/// So that a subscriber can change its secret without a moment in which it knows only the wrong one.
+void SubscriptionBook::keep_secret_before(Subscription& subscription, TimePoint now) const {
+    const auto before = callable(subscription.hook, now);
+    if (!before || before->secret.empty() || before->secret == subscription.secret) return;
+    subscription.secret_before = before->secret;
+    subscription.secret_before_until = now + kSecretOverlap;
+}
+
+Result<std::vector<std::string>> SubscriptionBook::renew(const LeaseSelector& which, TimePoint now,
+                                                         TimePoint lease_end) {
+    const std::lock_guard change(change_);
+    std::vector<Subscription> renewed;
+    for (const auto& one : select(which, now)) {
+        renewed.push_back(*one);
+        renewed.back().leased_at = now;
+        renewed.back().lease_end = lease_end;
+        renewed.back().gone = false;
+    }
+    std::vector<std::string> hooks;
+    if (renewed.empty()) return hooks;
+    if (const auto stored = store_.update_subscriptions(renewed); !stored) return stored.error();
+    for (auto& one : renewed) {
+        hooks.push_back(one.hook);
+        replace(std::make_shared<const Subscription>(std::move(one)));
+    }
+    wake_();
+    return hooks;
+}
+
+Result<std::vector<std::string>> SubscriptionBook::remove(const LeaseSelector& which, TimePoint now) {
+    const std::lock_guard change(change_);
+    const auto meant = select(which, now);
+    if (meant.empty()) return std::vector<std::string>{};
+    for (const auto& one : meant) leave(one);  // first, so that nothing starts any more
+    if (const auto stored = store_.remove_subscriptions(registrations_of(meant)); !stored) {
+        for (const auto& one : meant) enter(one);
+        return stored.error();
+    }
+    for (const auto& one : meant) {
+        end_deliveries(*one, DeliveryState::Cancelled, "unregistered", now);
+        notify(*one, "removed", R"({"reason":"unregistered"})");
+    }
+    return hooks_of(meant);
+}
+
+/// Should this fail, the deliveries are ended by whoever comes upon them: they name a registration that is not there.
+void SubscriptionBook::end_deliveries(const Subscription& subscription, DeliveryState as, const std::string& why,
+                                      TimePoint now) {
+    const auto ended = store_.end_pending(target_of_hook(subscription.hook), std::nullopt, as, why, now);
+    if (!ended)
+        log_.error("subscription.deliveries_left", {{"hook", subscription.hook}, {"reason", ended.error().message}});
+}
+
+// ---- as time passes -------------------------------------------------------------------------------
+
+void SubscriptionBook::gone(const std::string& hook, std::uint64_t registration) {
+    gone_.with([&](auto& waiting) { waiting.emplace_back(hook, registration); });
+    wake_();
+}
+
+milliseconds SubscriptionBook::step() {
+    const auto now = clock_.now();
+    const std::lock_guard change(change_);
+    take_gone(now);
+    end_leases(now);
+    const std::shared_lock lock(mutex_);
+    if (state_.agenda.empty()) return kSleepMost;
+    return std::clamp<milliseconds>(std::get<TimePoint>(*state_.agenda.begin()) - now, milliseconds{0}, kSleepMost);
+}
+
+void SubscriptionBook::take_gone(TimePoint now) {
+    for (const auto& [hook, registration] : gone_.with([](auto& waiting) { return std::exchange(waiting, {}); })) {
+        const auto known = callable(hook, now);
+        if (!known || known->registration != registration) continue;
+        auto changed = *known;
+        changed.gone = true;
+        if (const auto stored = store_.update_subscriptions({changed}); !stored)
+            log_.error("subscription.not_stored", {{"hook", hook}, {"reason", stored.error().message}});
+        replace(std::make_shared<const Subscription>(changed));
+        end_deliveries(changed, DeliveryState::Cancelled, "the subscriber answered 410 Gone", now);
+        log_.warn("subscription.gone", {{"hook", hook}, {"channel", changed.channel}});
+    }
+}
+
+/// Takes what is due off the agenda.
+std::vector<std::pair<SubscriptionBook::SubscriptionPtr, SubscriptionBook::Act>> SubscriptionBook::due(TimePoint now) {
+    std::vector<std::pair<SubscriptionPtr, Act>> found;
+    const std::unique_lock lock(mutex_);
+    auto& agenda = state_.agenda;
+    while (!agenda.empty() && std::get<TimePoint>(*agenda.begin()) <= now) {
+        const auto [time, registration, act] = *agenda.begin();
+        agenda.erase(agenda.begin());
+        found.emplace_back(state_.by_registration.at(registration), act);
+    }
+    return found;
+}
+
+void SubscriptionBook::end_leases(TimePoint now) {
+    std::vector<SubscriptionPtr> ended;
+    for (const auto& [one, act] : due(now)) {
+        if (act == Act::End) {
+            leave(one);
+            ended.push_back(one);
+        } else if (runs(*one, now)) {
+            warn(*one, now);
+        }
+    }
+    if (ended.empty()) return;
+    if (const auto stored = store_.remove_subscriptions(registrations_of(ended)); !stored)
+        log_.error("subscription.not_stored", {{"reason", stored.error().message}});
+    for (const auto& one : ended) {
+        end_deliveries(*one, DeliveryState::Expired, "the lease is over", now);
+        log_.info("subscription.expired", {{"hook", one->hook}, {"channel", one->channel}});
+        notify(*one, "removed", R"({"reason":"expired"})");
+    }
+}
+
+void SubscriptionBook::warn(const Subscription& subscription, TimePoint now) {
+    JsonWriter json;
+    json.object().member("leaseEnd", std::int64_t{subscription.lease_end.time_since_epoch().count()});
+    json.member("secondsLeft", std::int64_t{(subscription.lease_end - now) / seconds{1}}).end();
+    notify(subscription, "expiring", json.text());
+}
+
+void SubscriptionBook::notify(const Subscription& subscription, const std::string& what, const std::string& payload) {
+    if (subscription.notices && notify_) notify_(subscription, what, payload);
+}
+
+}  // namespace orbridge
