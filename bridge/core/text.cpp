@@ -13,6 +13,14 @@ namespace {
 
 const unsigned char* as_bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
+/// How many bytes a character takes that breaks or controls lines; 0: it is none.
+std::size_t control_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+    if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;
+    return byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) == 0xa8 || byte(2) == 0xa9) ? 3 : 0;
+}
+
 }  // namespace
 
 std::string to_hex(std::string_view bytes) {
@@ -84,6 +92,21 @@ std::string to_lower(std::string_view text) {
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return lower;
+}
+
+std::string on_one_line(std::string_view utf8) {
+    std::string line;
+    line.reserve(utf8.size());
+    for (std::size_t i = 0; i < utf8.size();) {
+        auto length = control_length(utf8.substr(i));
+        if (length == 0) {
+            line += utf8[i++];
+            continue;
+        }
+        for (; i < utf8.size() && length > 0; length = control_length(utf8.substr(i))) i += length;
+        line += ' ';
+    }
+    return line;
 }
 
 }  // namespace orbridge

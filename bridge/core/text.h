@@ -22,4 +22,7 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string to_lower(std::string_view text);
 
+/// Each run of control characters (C0, DEL, C1) and of Unicode's line and paragraph separators becomes one space.
+std::string on_one_line(std::string_view utf8);
+
 }  // namespace orbridge

@@ -74,7 +74,7 @@ Normalized apply(const Mapping& mapping, const Rule& rule, Evaluation& at, const
     made.rule = mapping.name + '/' + rule.name;
     made.event_class = rule.sent_class.parts.empty() ? event_class : at.fill(rule.sent_class);
     made.channel = at.fill(rule.channel);
-    made.event_name = at.fill(rule.event_name);
+    made.event_name = on_one_line(at.fill(rule.event_name));
     // A subject that is only half known would tie together events that have nothing to do with each other.
     if (at.fill_whole(rule.subject)) made.subject = at.fill(rule.subject);
     made.occurred_at = at.first_time(rule.occurred_at);

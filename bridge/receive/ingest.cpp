@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bridge/core/json.h"
+#include "bridge/normalize/record.h"
 #include "bridge/receive/error_answer.h"
 
 namespace orbridge {
@@ -18,6 +19,11 @@ Event event_base(const VerifiedRequest& request, IdMaker& ids) {
     return event;
 }
 
+NewDelivery delivery_for(const Match& match, const Event& event, IdMaker& ids) {
+    return {ids.delivery_id(), match.target, match.route, match.ordered ? event.subject : std::string(),
+            event.received_at, false};
+}
+
 Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedRequest& request, IdMaker& ids) {
     Prepared prepared;
     prepared.rule = std::move(mapped.rule);
@@ -31,10 +37,7 @@ Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedR
     event.payload = std::move(mapped.payload);
     prepared.event.dedup_key = std::move(mapped.dedup_key);
     prepared.event.twin_key = std::move(mapped.twin_key);
-    for (const auto& match : router.match(event)) {
-        prepared.event.deliveries.push_back({ids.delivery_id(), match.target, match.route,
-                                             match.ordered ? event.subject : std::string(), event.received_at, false});
-    }
+    for (const auto& match : router.match(event)) prepared.event.deliveries.push_back(delivery_for(match, event, ids));
     return prepared;
 }
 
@@ -51,6 +54,7 @@ Prepared prepare_unmapped(Unmapped unmapped, const VerifiedRequest& request, IdM
 
 /// Which intake a request to /ingest/{source} came through, told by what only that intake sends.
 Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
+    if (source.type == "record") return Intake::Record;
     if (source.type == "nextcloud") return Intake::Listeners;
     if (find_header(request.headers, "X-Webhook-Signature") != nullptr) return Intake::Webhooks;
     return source.type == "openregister" ? Intake::Listeners : Intake::Push;
@@ -86,7 +90,7 @@ std::vector<Prepared> prepare(NormalizeOutcome outcome, const Router& router, co
 }
 
 Ingest::Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics,
-               Log& log, Wake wake)
+               Log& log, Wake wake, Subscribers subscribers)
     : plan_(std::move(plan)),
       store_(store),
       names_(names),
@@ -94,7 +98,8 @@ Ingest::Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, con
       clock_(clock),
       metrics_(metrics),
       log_(log),
-      wake_(std::move(wake)) {}
+      wake_(std::move(wake)),
+      subscribers_(std::move(subscribers)) {}
 
 Answer Ingest::push(const std::string& source_name, const InboundRequest& request) {
     const auto plan = plan_();
@@ -125,10 +130,11 @@ Answer Ingest::hook(const std::string& workspace, const InboundRequest& request)
 
 Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourcePlan& source,
                                            const VerifiedRequest& request) {
-    auto outcome = plan.normalizer.normalize(request, names_);
+    auto outcome = normalize(plan, source.type, request);
     if (!outcome) return outcome.error();
     std::vector<Accepted> all;
     for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
+        add_subscribers(prepared.event);
         auto accepted = store_.accept(prepared.event);
         if (!accepted) return accepted.error();
         const auto what = accepted->duplicate     ? Metrics::Received::Duplicate
@@ -147,6 +153,17 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
         all.push_back(std::move(*accepted));
     }
     return all;
+}
+
+Result<NormalizeOutcome> Ingest::normalize(const IngestPlan& plan, const std::string& type,
+                                           const VerifiedRequest& request) const {
+    return type == "record" ? normalize_record(request) : plan.normalizer.normalize(request, names_);
+}
+
+void Ingest::add_subscribers(NewEvent& event) {
+    if (!subscribers_ || event.event.state == EventState::Unmapped) return;
+    for (const auto& match : subscribers_(event.event))
+        event.deliveries.push_back(delivery_for(match, event.event, ids_));
 }
 
 Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error) {
@@ -168,7 +185,7 @@ Status Ingest::remap(const Event& event) {
     const auto source = plan->sources.find(event.source.value);
     const auto type = source == plan->sources.end() ? std::string() : source->second.type;
     const auto request = verified_before(event.source, type, event.intake, event.payload, event.received_at);
-    auto outcome = plan->normalizer.normalize(request, names_);
+    auto outcome = normalize(*plan, type, request);
     if (!outcome) return outcome.error();
     if (std::holds_alternative<Unmapped>(*outcome))
         return Error{Error::Kind::Conflict, "no mapping takes it: " + std::get<Unmapped>(*outcome).reason};
@@ -176,6 +193,7 @@ Status Ingest::remap(const Event& event) {
     if (prepared.size() != 1)
         return Error{Error::Kind::Conflict, "the mapping makes " + std::to_string(prepared.size()) + " events of it"};
     prepared.front().event.event.id = event.id;
+    add_subscribers(prepared.front().event);
     if (auto status = store_.remap(event.id, prepared.front().event); !status) return status;
     std::vector<TargetId> targets;
     for (const auto& delivery : prepared.front().event.deliveries) targets.push_back(delivery.target);

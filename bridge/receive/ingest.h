@@ -41,11 +41,13 @@ struct Prepared {
 class Ingest {
 public:
     using PlanNow = std::function<std::shared_ptr<const IngestPlan>()>;
+    /// Who wants an event besides the routes' targets.
+    using Subscribers = std::function<std::vector<Match>(const Event&)>;
     /// Told after a commit which targets have something new.
     using Wake = std::function<void(const std::vector<TargetId>&)>;
 
     Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics, Log& log,
-           Wake wake);
+           Wake wake, Subscribers subscribers = {});
 
     /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 503.
     Answer push(const std::string& source, const InboundRequest& request);
@@ -60,6 +62,10 @@ private:
                                        const VerifiedRequest& request);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
 
+    Result<NormalizeOutcome> normalize(const IngestPlan& plan, const std::string& type,
+                                       const VerifiedRequest& request) const;
+    void add_subscribers(NewEvent& event);
+
     PlanNow plan_;
     Store& store_;
     const Names& names_;
@@ -68,6 +74,7 @@ private:
     Metrics& metrics_;
     Log& log_;
     Wake wake_;
+    Subscribers subscribers_;
 };
 
 /// Pure: gives ids and deliveries to what the mappings made. Used by Ingest and by `orbridge map`.

@@ -107,8 +107,23 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"stop_timeout", shown(settings.stop_timeout)}};
 }
 
+Facts facts_of(const SubscriptionSettings& settings) {
+    std::vector<std::string> waits;
+    for (const auto wait : settings.retry_after) waits.push_back(format_duration(wait));
+    Facts facts = {{"allow", shown(settings.allow)}, {"timeout", shown(settings.timeout)},
+                   {"retry_after", shown(waits)},    {"lease_max", shown(settings.lease_max)},
+                   {"grace", shown(settings.grace)}, {"in_flight_max", shown_number(settings.in_flight_max)}};
+    for (const auto& product : settings.products) {
+        facts["products." + product.name + ".retry"] = shown(product.retry ? "on" : "off");
+        facts["products." + product.name + ".secret"] = hidden(product.secrets);
+    }
+    for (const auto& token : settings.tokens) facts["tokens." + token.name] = hidden(token.values);
+    return facts;
+}
+
 Groups groups_of(const Settings& settings) {
     Groups groups = {{"", facts_of_the_rest(settings)}};
+    if (!settings.subscriptions.products.empty()) groups["subscriptions"] = facts_of(settings.subscriptions);
     for (const auto& source : settings.sources) groups["sources." + source.id.value] = facts_of(source);
     for (const auto& target : settings.targets) groups["targets." + target.id.value] = facts_of(target);
     for (const auto& route : settings.routes)

@@ -13,6 +13,8 @@ std::vector<TargetSettings> read_targets(const ConfigNode& root);
 std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector<SourceSettings>& sources,
                                        const std::vector<TargetSettings>& targets);
 
+SubscriptionSettings read_subscriptions(const ConfigNode& root);
+
 /// Complains unless `name`, the key or value at `node`, may be a name.
 void check_name(const ConfigNode& node, const std::string& name);
 

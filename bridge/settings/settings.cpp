@@ -127,6 +127,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.sources = read_sources(root);
     settings.targets = read_targets(root);
     settings.routes = read_routes(root, settings.sources, settings.targets);
+    settings.subscriptions = read_subscriptions(root);
 
     const auto admin = root["admin"];
     settings.admin_token = admin.secret("token", false);

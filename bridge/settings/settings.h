@@ -40,7 +40,7 @@ struct StoreSettings {
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
-    std::string type;  ///< openregister, nextcloud
+    std::string type;  ///< openregister, nextcloud, record
     std::string url;   ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
     std::string user;  ///< with `password`: Basic
     Secret password;
@@ -86,6 +86,28 @@ struct RouteSettings {
     std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
 };
 
+/// Leased subscribers. Without the section there are none, and the lease API answers 404.
+struct SubscriptionSettings {
+    struct Product {
+        std::string name;
+        bool retry = true;              ///< off: one attempt, whatever comes of it
+        std::vector<Secret> secrets{};  ///< sign the callbacks of subscriptions without a secret of their own
+    };
+    struct Token {
+        std::string name;
+        std::vector<Secret> values{};  ///< all are accepted
+    };
+    std::vector<Product> products;
+    std::vector<Token> tokens;
+    std::vector<std::string> allow;  ///< hosts and blocks that callbacks may go to, besides public addresses
+    milliseconds timeout{10'000};    ///< of one callback
+    std::vector<milliseconds> retry_after;
+    milliseconds lease_max{1'209'600'000};
+    milliseconds grace{0};  ///< after its end a lease can be taken up again without losing events
+    int in_flight_max = 4'096;
+    std::optional<ConfigNode> node{};  ///< for complaints found later
+};
+
 struct Settings {
     std::string file;
     HttpSettings http;
@@ -95,6 +117,7 @@ struct Settings {
     std::vector<SourceSettings> sources;
     std::vector<TargetSettings> targets;
     std::vector<RouteSettings> routes;
+    SubscriptionSettings subscriptions;
     Secret admin_token;  ///< empty: made at first start, kept in `<store folder>/admin.token`
     std::string log_level = "info";
     int in_flight_max = 512;

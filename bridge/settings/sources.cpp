@@ -15,8 +15,8 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
 
 std::string read_type(const ConfigNode& node) {
     const auto type = node["type"];
-    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud");
-    return node.word("type", {"openregister", "nextcloud"}, "");
+    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud, record");
+    return node.word("type", {"openregister", "nextcloud", "record"}, "");
 }
 
 void read_credentials(const ConfigNode& node, SourceSettings& source) {
@@ -96,11 +96,24 @@ void check_register(const ConfigNode& root, const ConfigNode& node, const Source
     }
 }
 
+/// Sends ready records, and is known by a bearer token. There is nothing to register at it.
+void read_record_source(const ConfigNode& node, SourceSettings& source) {
+    source.secrets = node.secrets("token", true);
+    source.paths = node.texts("paths", {});
+    source.intakes_wanted = {"off"};
+    source.node = node;
+    node.done();
+}
+
 SourceSettings read_source(const ConfigNode& root, const std::string& name, const ConfigNode& node) {
     check_name(node, name);
     SourceSettings source;
     source.id = {name};
     source.type = read_type(node);
+    if (source.type == "record") {
+        read_record_source(node, source);
+        return source;
+    }
     source.url = node.url("url", false);
     read_credentials(node, source);
     source.secrets = node.secrets("secret", false);

@@ -38,6 +38,7 @@ const std::vector<Use>& uses() {
         {"openregister", false, {"openregister-signature", "secret-header", "bearer"}},
         {"openregister", true, {"bearer"}},
         {"nextcloud", false, {"secret-header", "bearer"}},
+        {"record", false, {"bearer"}},
     };
     return kUses;
 }

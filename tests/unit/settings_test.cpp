@@ -156,7 +156,7 @@ log: {level: loud}
     check(read.lines(),
           {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "mappings, sources, targets, routes, admin, log, deliver, stop_timeout)",
+           "mappings, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
@@ -164,7 +164,7 @@ log: {level: loud}
            "c.yaml:7:3: sources.cloud.password: missing beside `user`",
            "c.yaml:7:3: sources.cloud: cannot register without `public_url` at the top of the file: the address at "
            "which the source reaches us; or `register: off`",
-           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud",
+           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record",
            "c.yaml:9:10: sources.cloud.url: does not begin with http:// or https://, expected a URL like "
            "https://host/path",
            "c.yaml:11:13: sources.cloud.secret: the environment variable ORBRIDGE_TEST_NONE is not set",
@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
         {kPush, {}},
         {"sources: [a]\n", {"c.yaml:1:1: sources: expected a mapping, found a list"}},
         {"sources: {s: {secret: x, register: off}}\n",
-         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud"}},
+         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud, record"}},
         {"sources: {s: {type: nextcloud, register: off, secret_file: /run/secrets/empty}}\n",
          {"c.yaml:1:60: sources.s.secret_file: file `" + (place.path / "secrets/empty").string() +
           "`: its first line is empty"}},
