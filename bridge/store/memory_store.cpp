@@ -446,6 +446,12 @@ Status MemoryStore::set_note(const std::string& key, const std::string& value) {
 
 // ---- keep house
 
+void MemoryStore::restart() {
+    state_.with([](State& state) {
+        for (auto& [place, delivery] : state.deliveries) delivery.token = 0;
+    });
+}
+
 Result<std::uint64_t> MemoryStore::prune(const RetentionPolicy& policy, TimePoint now, int limit) {
     return state_.with([&](State& state) -> Result<std::uint64_t> {
         std::vector<std::uint64_t> old;

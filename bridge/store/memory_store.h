@@ -12,8 +12,9 @@
 
 namespace orbridge {
 
-/// The same promises as SqliteStore but durability, for tests and simulation.
-class MemoryStore final : public Store {
+/// The same promises as SqliteStore but durability, for tests and simulation (which plants faults in a class of
+/// its own that derives from this).
+class MemoryStore : public Store {
 public:
     explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}) : twin_window_(twin_window) {}
 
@@ -54,6 +55,9 @@ public:
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Status probe() override { return Ok{}; }
+
+    /// As if the process had ended and another had begun: what was stored is there, and nobody holds anything.
+    void restart();
 
 private:
     /// An event's sequence and the delivery's number: deliveries of one key go out in this order.

@@ -1,0 +1,95 @@
+#include "tests/sim/faulty_store.h"
+
+namespace orbridge::sim {
+namespace {
+
+/// The longest the bridge rests after a failure, and what it then takes up again.
+constexpr milliseconds kRest{12'000};
+/// What a claim that the store made and nobody heard of is kept for.
+constexpr milliseconds kUnheard{16 * 60'000};
+
+Error away() { return {Error::Kind::Unavailable, "the store is away"}; }
+
+}  // namespace
+
+template <class R, class Work>
+R FaultyStore::call(std::string_view method, Work&& work) {
+    const auto strike = faults_.strike(method);
+    const auto delay = faults_.delay();
+    clock_.run_to(clock_.elapsed() + delay);
+    ledger_.disturb(delay);
+    if (strike != Strike::None) ledger_.disturb(method == "claim" && strike == Strike::After ? kUnheard : kRest);
+    if (strike == Strike::CrashBefore) throw Crash{};
+    if (strike == Strike::Before) return away();
+    R result = std::forward<Work>(work)();
+    if (strike == Strike::CrashAfter) throw Crash{};
+    if (strike == Strike::After) return away();
+    return result;
+}
+
+Result<Accepted> FaultyStore::accept(const NewEvent& event) {
+    return call<Result<Accepted>>("accept", [&] {
+        auto accepted = MemoryStore::accept(event);
+        if (accepted && !accepted->duplicate) ledger_.stored(event);
+        return accepted;
+    });
+}
+
+Status FaultyStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
+    return call<Status>("add_deliveries", [&] {
+        auto status = MemoryStore::add_deliveries(id, deliveries);
+        if (status) ledger_.added(id, deliveries);
+        return status;
+    });
+}
+
+Result<ClaimBatch> FaultyStore::claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) {
+    return call<Result<ClaimBatch>>("claim", [&] { return MemoryStore::claim(target, now, hold, limit); });
+}
+
+Result<std::vector<bool>> FaultyStore::settle(const std::vector<Settle>& settles, TimePoint now) {
+    return call<Result<std::vector<bool>>>("settle", [&] {
+        auto recorded = MemoryStore::settle(settles, now);
+        for (std::size_t i = 0; recorded && i < settles.size(); ++i)
+            if ((*recorded)[i]) ledger_.settled(settles[i]);
+        return recorded;
+    });
+}
+
+void FaultyStore::release(const std::vector<Claim>& claims) {
+    MemoryStore::release(claims);
+    ledger_.released(claims);
+}
+
+Result<std::vector<std::pair<TargetId, TimePoint>>> FaultyStore::pending_targets() {
+    return call<Result<std::vector<std::pair<TargetId, TimePoint>>>>("pending_targets",
+                                                                     [&] { return MemoryStore::pending_targets(); });
+}
+
+Result<std::uint64_t> FaultyStore::end_pending(const std::optional<TargetId>& target,
+                                               const std::optional<DeliveryId>& delivery, DeliveryState as,
+                                               const std::string& reason, TimePoint now) {
+    return call<Result<std::uint64_t>>("end_pending", [&] {
+        auto ended = MemoryStore::end_pending(target, delivery, as, reason, now);
+        if (ended && *ended > 0 && delivery) ledger_.cancelled(*delivery);
+        return ended;
+    });
+}
+
+Result<Event> FaultyStore::event(const EventId& id) {
+    return call<Result<Event>>("event", [&] { return MemoryStore::event(id); });
+}
+
+Result<std::vector<DeliveryRow>> FaultyStore::deliveries(const DeliveryQuery& query) {
+    return call<Result<std::vector<DeliveryRow>>>("deliveries", [&] { return MemoryStore::deliveries(query); });
+}
+
+Result<std::optional<std::string>> FaultyStore::note(const std::string& key) {
+    return call<Result<std::optional<std::string>>>("note", [&] { return MemoryStore::note(key); });
+}
+
+Status FaultyStore::set_note(const std::string& key, const std::string& value) {
+    return call<Status>("set_note", [&] { return MemoryStore::set_note(key, value); });
+}
+
+}  // namespace orbridge::sim

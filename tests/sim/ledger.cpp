@@ -1,0 +1,296 @@
+#include "tests/sim/ledger.h"
+
+#include <algorithm>
+
+namespace orbridge::sim {
+namespace {
+
+/// For a queue of one subject's deliveries, each answered within a quarter of a second.
+constexpr milliseconds kPrompt{20'000};
+constexpr milliseconds kTwinWindow{120'000};
+constexpr milliseconds kLongestWait{std::chrono::hours{24}};
+
+}  // namespace
+
+void Ledger::complain(const std::string& checker, const std::string& text) {
+    trace_.say("VIOLATION", checker + ":", text);
+    if (!violation_) violation_ = Violation{checker, text};
+}
+
+Ledger::Known* Ledger::find(const DeliveryId& id) {
+    const auto found = deliveries_.find(id);
+    return found == deliveries_.end() ? nullptr : found->second.get();
+}
+
+// ---- what was stored ------------------------------------------------------------------------------
+
+void Ledger::telling(int change, std::set<TargetId> targets) {
+    telling_ = change;
+    telling_to_ = std::move(targets);
+}
+
+void Ledger::stored(const NewEvent& event) {
+    trace_.say("stored", event.event.id.value, event.event.subject, "change", telling_);
+    events_.emplace(event.event.id, events_.size() + 1);
+    check_routed(event);
+    check_single(event);
+    added(event.event.id, event.deliveries);
+}
+
+void Ledger::check_routed(const NewEvent& event) {
+    std::set<TargetId> targets;
+    for (const auto& delivery : event.deliveries) targets.insert(delivery.target);
+    if (targets != telling_to_ || targets.size() != event.deliveries.size())
+        complain("settled", "event " + event.event.id.value + " has not one delivery for each target that matches");
+}
+
+void Ledger::check_single(const NewEvent& event) {
+    auto& seen = changes_[telling_].seen;
+    for (const auto& [intake, at] : seen) {
+        const bool apart = std::chrono::abs(event.event.received_at - at) > kTwinWindow && intake != event.event.intake;
+        if (!apart) complain("once", "change " + std::to_string(telling_) + " became two events");
+    }
+    seen.emplace_back(event.event.intake, event.event.received_at);
+}
+
+Ledger::Known& Ledger::keep(const EventId& event, const NewDelivery& asked) {
+    auto& entry = deliveries_[asked.id];
+    if (entry) complain("duplicates", "two deliveries have the id " + asked.id.value);
+    entry = std::make_unique<Known>();
+    entry->id = asked.id;
+    entry->event = event;
+    entry->target = asked.target;
+    entry->order_key = asked.order_key;
+    entry->place = {events_[event], numbers_[event]++};
+    entry->replayed = asked.replayed;
+    entry->stored_at = clock_.elapsed();
+    entry->excused = disturbance_;
+    return *entry;
+}
+
+void Ledger::added(const EventId& event, const std::vector<NewDelivery>& deliveries) {
+    for (const auto& asked : deliveries) {
+        auto& known = keep(event, asked);
+        ++open_;
+        trace_.say("added", asked.id.value, asked.target.value, asked.order_key, asked.replayed ? "replayed" : "");
+        if (!asked.order_key.empty()) queues_[{asked.target, asked.order_key}].push_back(&known);
+    }
+}
+
+void Ledger::answered(int change, int status, const std::vector<EventId>& events, bool nameless) {
+    trace_.say("answered", "change", change, "with", status);
+    for (const auto& event : events)
+        if (events_.count(event) == 0) complain("lost", "event " + event.value + " was accepted but never stored");
+    if (status / 100 != 2) return;
+    if (!nameless && events.empty()) complain("lost", "an answer accepts, but names no event");
+    if (changes_.count(change) == 0)
+        complain("lost", "change " + std::to_string(change) + " was accepted but never stored");
+}
+
+// ---- claims ---------------------------------------------------------------------------------------
+
+void Ledger::claimed(const ClaimBatch& batch, TimePoint now, int limit) {
+    if (static_cast<int>(batch.claims.size()) > limit) complain("limits", "more was handed out than asked for");
+    for (const auto& claim : batch.claims) {
+        trace_.say("claimed", claim.delivery.id.value, claim.delivery.target.value, "attempts",
+                   claim.delivery.attempts_made);
+        auto* known = find(claim.delivery.id);
+        if (known == nullptr || !known->open) {
+            complain("holders", "handed out what is not pending: " + claim.delivery.id.value);
+            continue;
+        }
+        check_claim(*known, claim, now);
+        known->token = claim.token;
+        known->until = claim.until;
+        known->asked = false;
+        known->sends = 0;
+        known->end.reset();
+    }
+}
+
+void Ledger::check_claim(Known& delivery, const Claim& claim, TimePoint now) {
+    const auto& id = delivery.id.value;
+    if (delivery.token != 0 && delivery.until > now) complain("holders", "two hold " + id);
+    if (delivery.token != 0) delivery.overlapping = delivery.doubt = true;
+    if (now < delivery.not_before)
+        complain("early", id + " was due " + to_iso8601(delivery.not_before) + ", now is " + to_iso8601(now));
+    if (claim.delivery.attempts_made != delivery.recorded)
+        complain("attempts", id + " was given out with a wrong number of attempts");
+    check_order(delivery);
+}
+
+void Ledger::check_order(const Known& delivery) {
+    if (delivery.order_key.empty()) return;
+    for (const auto* other : queues_[{delivery.target, delivery.order_key}]) {
+        if (other == &delivery || !other->open) continue;
+        const bool held = other->token != 0 && other->until > clock_.now();
+        const bool before = !delivery.replayed && !other->replayed && other->place < delivery.place;
+        if (held || before) complain("order", delivery.id.value + " was started before the end of " + other->id.value);
+    }
+}
+
+void Ledger::released(const std::vector<Claim>& claims) {
+    for (const auto& claim : claims) {
+        auto* known = find(claim.delivery.id);
+        if (known != nullptr && known->token == claim.token) known->token = 0;
+    }
+}
+
+void Ledger::died() {
+    trace_.say("died");
+    for (auto& [id, known] : deliveries_) {
+        if (known->in_transit || known->token != 0) known->doubt = true;
+        known->token = 0;
+        known->in_transit = false;
+        known->overlapping = false;
+    }
+    in_flight_.clear();
+    in_flight_total_ = 0;
+}
+
+// ---- attempts -------------------------------------------------------------------------------------
+
+void Ledger::sent(const TargetId& target, const DeliveryId& delivery, bool inquiry) {
+    trace_.say(inquiry ? "asks about" : "sends", delivery.value, "to", target.value);
+    if (++in_flight_[target] > terms_[target].in_flight_max) complain("limits", target.value + " is asked too much");
+    if (++in_flight_total_ > in_flight_max_) complain("limits", "too much is in flight");
+    auto* known = find(delivery);
+    if (known == nullptr || known->target != target)
+        return complain("duplicates", "sent under an id that no delivery has: " + delivery.value);
+    known->in_transit = true;
+    if (known->token == 0 && !known->cancelled)
+        complain("holders", "sent by somebody who does not hold " + delivery.value);
+    if (inquiry) {
+        known->asked = true;
+        return;
+    }
+    if (++known->sends > 1 && !known->overlapping)
+        complain("attempts", "sent twice under one claim: " + delivery.value);
+    if (known->unclear && terms_[target].asks && !known->asked)
+        complain("unclear", "sent again without asking first: " + delivery.value);
+}
+
+void Ledger::ended(const TargetId& target, const DeliveryId& delivery, const ExchangeEnd& end) {
+    trace_.say("ended", delivery.value, end.arrived ? "arrived" : end.unclear ? "unclear" : "");
+    --in_flight_[target];
+    --in_flight_total_;
+    auto* known = find(delivery);
+    if (known == nullptr) return;
+    known->in_transit = false;
+    if (end.unclear && !end.inquiry) known->doubt = true;
+    known->end = end;
+    known->ended_at = clock_.now();
+}
+
+void Ledger::acted(const TargetId& target, const DeliveryId& delivery) {
+    trace_.say("acted", delivery.value, target.value);
+    auto* known = find(delivery);
+    if (known == nullptr) return complain("duplicates", "acted upon an id that no delivery has: " + delivery.value);
+    if (++known->acted == 1) return check_prompt(*known);
+    if (terms_[target].single) complain("duplicates", "acted twice upon " + delivery.value);
+    if (!known->doubt) complain("duplicates", "sent again without need: " + delivery.value);
+}
+
+void Ledger::check_prompt(const Known& delivery) {
+    if (!terms_[delivery.target].steady) return;
+    const auto took = clock_.elapsed() - delivery.stored_at;
+    const auto allowed = kPrompt + (disturbance_ - delivery.excused);
+    if (took > allowed)
+        complain("starved", delivery.id.value + " took " + std::to_string(took.count()) + " ms, allowed are " +
+                                std::to_string(allowed.count()));
+}
+
+// ---- ends -----------------------------------------------------------------------------------------
+
+TimePoint Ledger::earliest_next(const Known& delivery) const {
+    const auto& terms = terms_.at(delivery.target);
+    const auto step = terms.schedule.at(static_cast<std::size_t>(delivery.recorded) - 1);
+    const auto least = milliseconds(static_cast<std::int64_t>(static_cast<double>(step.count()) * (1 - terms.jitter)));
+    return delivery.ended_at + std::min(std::max(least, delivery.end->least_wait), kLongestWait);
+}
+
+void Ledger::settled(const Settle& settle) {
+    auto* known = find(settle.claim.delivery.id);
+    trace_.say("settled", settle.claim.delivery.id.value, settle.attempt.outcome, settle.attempt.reason);
+    if (known == nullptr) return complain("holders", "settled what is not known");
+    if (!known->open || known->token == 0 || known->token != settle.claim.token)
+        return complain("holders", "settled by somebody who does not hold " + known->id.value);
+    known->token = 0;
+    ++known->recorded;
+    check_settlement(*known, settle);
+    if (!std::holds_alternative<RetryAt>(settle.settlement)) return close(*known);
+    if (!known->end || known->overlapping) return;
+    known->unclear = known->end->unclear || (known->unclear && known->end->inquiry);
+    if (known->recorded <= static_cast<int>(terms_[known->target].schedule.size()))
+        known->not_before = earliest_next(*known);
+}
+
+void Ledger::check_settlement(const Known& delivery, const Settle& settle) {
+    const auto& id = delivery.id.value;
+    const auto most = static_cast<int>(terms_[delivery.target].schedule.size()) + 1;
+    const bool again = std::holds_alternative<RetryAt>(settle.settlement);
+    if (delivery.recorded > most || (again && delivery.recorded == most))
+        complain("attempts", id + " is tried more often than its policy allows");
+    if (std::holds_alternative<Finished>(settle.settlement) && delivery.acted == 0)
+        complain("settled", id + " is called delivered, but never arrived");
+    const bool refused = delivery.end && delivery.end->final_no;
+    if (std::holds_alternative<Dead>(settle.settlement) && !refused && delivery.recorded < most &&
+        !delivery.overlapping)
+        complain("settled", id + " was given up without reason");
+}
+
+void Ledger::close(Known& delivery) {
+    delivery.open = false;
+    delivery.token = 0;
+    --open_;
+}
+
+void Ledger::cancelled(const DeliveryId& delivery) {
+    auto* known = find(delivery);
+    if (known == nullptr || !known->open) return;
+    trace_.say("cancelled", delivery.value);
+    known->cancelled = true;
+    close(*known);
+}
+
+void Ledger::logged(const std::string& line, const std::string& secret) {
+    if (line.find(secret) != std::string::npos) complain("secrets", "a secret is in the log");
+    trace_.add("    " + line);
+}
+
+// ---- at the end -----------------------------------------------------------------------------------
+
+void Ledger::check_end(Store& store) {
+    for (const auto& [event, place] : events_)
+        if (!store.event(event)) complain("lost", "event " + event.value + " is gone");
+    for (const auto& [id, known] : deliveries_) {
+        if (known->open) complain("settled", id.value + " to " + known->target.value + " never came to an end");
+        const auto attempts = store.attempts(id);
+        check_row(*known, store.delivery(id), attempts ? attempts->size() : 0);
+    }
+}
+
+void Ledger::check_row(const Known& delivery, const Result<DeliveryRow>& row, std::size_t attempts) {
+    const auto& id = delivery.id.value;
+    if (!row) return complain("lost", "delivery " + id + " is gone");
+    if (row->attempts_made != delivery.recorded || attempts != static_cast<std::size_t>(delivery.recorded))
+        complain("attempts", id + " has attempts in its history that were not made");
+    if (row->state == DeliveryState::Delivered && delivery.acted == 0)
+        complain("settled", id + " is called delivered, but never arrived");
+    if (row->state == DeliveryState::Pending && !delivery.open) complain("settled", id + " is pending again");
+}
+
+std::vector<EventId> Ledger::events() const {
+    std::vector<EventId> all;
+    for (const auto& [event, place] : events_) all.push_back(event);
+    return all;
+}
+
+std::vector<DeliveryId> Ledger::open_deliveries() const {
+    std::vector<DeliveryId> all;
+    for (const auto& [id, known] : deliveries_)
+        if (known->open) all.push_back(id);
+    return all;
+}
+
+}  // namespace orbridge::sim

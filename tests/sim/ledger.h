@@ -1,0 +1,149 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bridge/store/store.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/virtual_time.h"
+
+namespace orbridge::sim {
+
+/// How one exchange went, as whoever made it can know.
+struct ExchangeEnd {
+    bool inquiry = false;
+    bool arrived = false;        ///< an answer that says the delivery is there
+    bool final_no = false;       ///< an answer that says it never will be
+    bool unclear = false;        ///< it may have been acted upon
+    bool nothing_sent = false;   ///< it certainly was not
+    milliseconds least_wait{0};  ///< Retry-After, or the floor after a limit or a timeout
+};
+
+/// What a target promises its deliveries.
+struct Terms {
+    std::vector<milliseconds> schedule;
+    double jitter = 0.2;
+    int in_flight_max = 10;
+    bool asks = false;    ///< its recipe asks what became of an attempt whose end was unclear
+    bool single = false;  ///< the other side takes an id once only
+    bool steady = false;  ///< it never fails, so nothing excuses a delay but what disturbs the bridge itself
+};
+
+struct Violation {
+    std::string checker;
+    std::string text;
+};
+
+/// Keeps the books of a simulation: what was truly stored, who holds what, what the other sides saw. Compares
+/// each thing that happens with the guarantees (DESIGN §5), knowing nothing of how the bridge keeps them.
+class Ledger {
+public:
+    Ledger(const VirtualClock& clock, Trace& trace, int in_flight_max)
+        : clock_(clock), trace_(trace), in_flight_max_(in_flight_max) {}
+
+    void set_terms(const TargetId& target, Terms terms) { terms_[target] = std::move(terms); }
+
+    // ---- told by the store, once something has truly happened in it
+    void stored(const NewEvent& event);
+    void added(const EventId& event, const std::vector<NewDelivery>& deliveries);
+    void settled(const Settle& settle);
+    void cancelled(const DeliveryId& delivery);
+
+    // ---- told by the bridge's side of the store
+    void claimed(const ClaimBatch& batch, TimePoint now, int limit);
+    void released(const std::vector<Claim>& claims);
+    void died();  ///< the process and all it knew
+
+    // ---- told by the transport and what stands behind it
+    void sent(const TargetId& target, const DeliveryId& delivery, bool inquiry);
+    void ended(const TargetId& target, const DeliveryId& delivery, const ExchangeEnd& end);
+    void acted(const TargetId& target, const DeliveryId& delivery);
+
+    // ---- told by the sources
+    /// A change is about to be told; `targets` is where it should go by the configuration of now.
+    void telling(int change, std::set<TargetId> targets);
+    /// `nameless`: an answer that names no event, as that to a hook.
+    void answered(int change, int status, const std::vector<EventId>& events, bool nameless);
+
+    /// Something that excuses a delay of so much.
+    void disturb(milliseconds by) { disturbance_ += by; }
+    void logged(const std::string& line, const std::string& secret);
+
+    /// Compares the store with the books, when all should have come to its end.
+    void check_end(Store& store);
+    void complain(const std::string& checker, const std::string& text);
+
+    std::size_t open() const { return open_; }
+    std::vector<EventId> events() const;
+    std::vector<DeliveryId> open_deliveries() const;
+    const std::optional<Violation>& violation() const { return violation_; }
+
+private:
+    struct Known {
+        DeliveryId id;
+        EventId event;
+        TargetId target;
+        std::string order_key;
+        std::pair<std::uint64_t, int> place;
+        bool replayed = false;
+        milliseconds stored_at{0};
+        milliseconds excused{0};
+
+        bool open = true;
+        bool cancelled = false;
+        int recorded = 0;  ///< attempts the store knows of
+        TimePoint not_before{};
+        bool unclear = false;  ///< the end of its last recorded attempt
+
+        std::uint64_t token = 0;  ///< of its holder
+        TimePoint until{};
+        bool asked = false;  ///< by its holder
+        int sends = 0;       ///< by its holder
+        bool in_transit = false;
+        std::optional<ExchangeEnd> end;  ///< of its holder's attempt
+        TimePoint ended_at{};
+        bool overlapping = false;  ///< a hold has run out while its attempt went on
+
+        int acted = 0;
+        bool doubt = false;  ///< an attempt may have arrived without the bridge knowing
+    };
+    struct Change {
+        std::vector<std::pair<Intake, TimePoint>> seen;
+    };
+
+    Known* find(const DeliveryId& id);
+    Known& keep(const EventId& event, const NewDelivery& asked);
+    void check_routed(const NewEvent& event);
+    void check_single(const NewEvent& event);
+    void check_order(const Known& delivery);
+    void check_claim(Known& delivery, const Claim& claim, TimePoint now);
+    void check_prompt(const Known& delivery);
+    void check_settlement(const Known& delivery, const Settle& settle);
+    void check_row(const Known& delivery, const Result<DeliveryRow>& row, std::size_t attempts);
+    void close(Known& delivery);
+    TimePoint earliest_next(const Known& delivery) const;
+
+    const VirtualClock& clock_;
+    Trace& trace_;
+    const int in_flight_max_;
+    std::map<TargetId, Terms> terms_;
+    std::map<EventId, std::uint64_t> events_;
+    std::map<EventId, int> numbers_;
+    std::map<DeliveryId, std::unique_ptr<Known>> deliveries_;
+    std::map<std::pair<TargetId, std::string>, std::vector<Known*>> queues_;
+    std::map<TargetId, int> in_flight_;
+    int in_flight_total_ = 0;
+    std::size_t open_ = 0;
+    milliseconds disturbance_{0};
+    std::map<int, Change> changes_;
+    int telling_ = 0;
+    std::set<TargetId> telling_to_;
+    std::optional<Violation> violation_;
+};
+
+}  // namespace orbridge::sim

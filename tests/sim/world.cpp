@@ -1,0 +1,69 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+
+#include "adapters/windmill/recipe.h"
+#include "bridge/verify/schemes.h"
+#include "tests/support/delivery_fakes.h"
+
+namespace orbridge::sim {
+namespace {
+
+/// The steady and the plain target take all, the others only what is made or changed.
+bool takes_all(const TargetConfig& target) { return target.steady || target.kind == OtherSide::Kind::Plain; }
+
+std::shared_ptr<const Recipe> recipe_for(const TargetConfig& target) {
+    if (target.kind == OtherSide::Kind::Plain) return std::make_shared<test::PlainRecipe>();
+    windmill::WindmillSettings settings;
+    settings.runnable =
+        windmill::parse_run_url("http://" + target.id.value + "/api/w/main/jobs/run/p/f/sim/on_event").value();
+    settings.token = Secret(kToken);
+    return std::make_shared<windmill::WindmillRecipe>(std::move(settings));
+}
+
+RouteSettings route_to(const TargetConfig& target) {
+    RouteSettings route;
+    route.name = "to-" + target.id.value;
+    route.channel = "Object";
+    if (!takes_all(target)) route.event_name = "(created|updated):.*";
+    route.to = {target.id};
+    route.ordered = target.kind != OtherSide::Kind::Plain;
+    return route;
+}
+
+}  // namespace
+
+std::set<TargetId> expected_targets(const Config& config, const std::set<TargetId>& configured,
+                                    const std::string& verb) {
+    std::set<TargetId> targets;
+    for (const auto& target : config.targets)
+        if (configured.count(target.id) != 0 && (takes_all(target) || verb != "Deleted")) targets.insert(target.id);
+    return targets;
+}
+
+std::shared_ptr<const IngestPlan> make_ingest_plan(const Config& config, const std::set<TargetId>& configured,
+                                                   std::shared_ptr<const MappingSet> mappings) {
+    std::vector<RouteSettings> routes;
+    for (const auto& target : config.targets)
+        if (configured.count(target.id) != 0) routes.push_back(route_to(target));
+    std::map<std::string, SourcePlan> sources;
+    sources["cloud"] = {{"cloud"}, "openregister", accept_unverified(), accept_unverified()};
+    return std::make_shared<const IngestPlan>(
+        IngestPlan{std::move(sources), Normalizer(std::move(mappings)), Router(routes)});
+}
+
+std::vector<DeliveryTarget> make_delivery_targets(const World& world, const std::set<TargetId>& configured) {
+    std::vector<DeliveryTarget> targets;
+    for (const auto& target : world.config.targets) {
+        if (configured.count(target.id) == 0) continue;
+        DeliveryTarget made;
+        made.id = target.id;
+        made.recipe = planted(recipe_for(target), world.bug, kToken);
+        made.in_flight_max = target.in_flight_max;
+        made.retry = target.retry;
+        targets.push_back(std::move(made));
+    }
+    return targets;
+}
+
+}  // namespace orbridge::sim
