@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "bridge/deliver/retry_after.h"
+
 namespace orbridge {
 namespace {
 
@@ -19,9 +21,14 @@ Retry retry_after_failure(const TransportFailure& failure, const std::string& do
 
 Retry still_unknown(const Exchange& exchange) {
     const std::string doing = "asking whether an earlier attempt arrived: ";
-    auto retry = std::holds_alternative<TransportFailure>(exchange)
-                     ? retry_after_failure(std::get<TransportFailure>(exchange), doing)
-                     : Retry{.reason = doing + "HTTP " + std::to_string(std::get<HttpResponse>(exchange).status)};
+    Retry retry;
+    if (const auto* response = std::get_if<HttpResponse>(&exchange)) {
+        retry.reason = doing + "HTTP " + std::to_string(response->status);
+        retry.at_least = retry_after(*response);
+        if (response->status == 429) retry.why = Retry::Why::RateLimited;
+    } else {
+        retry = retry_after_failure(std::get<TransportFailure>(exchange), doing);
+    }
     retry.unclear = true;
     return retry;
 }

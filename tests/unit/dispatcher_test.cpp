@@ -239,6 +239,17 @@ BOOST_AUTO_TEST_CASE(after_an_unclear_end_the_other_side_is_asked_first) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(whoever_is_asked_about_an_attempt_may_also_want_to_be_left_alone) {
+    Rig rig;
+    rig.recipe->asks = true;
+    rig.store.add("a").delivery.unclear = true;
+    rig.targets({"a"});
+    rig.run();
+    rig.transport.answer(0, 429, "", {{"Retry-After", "90"}});
+    BOOST_CHECK(rig.run() == 90s);
+    BOOST_TEST(rig.store.row(1).delivery.unclear);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_certainly_not_sent_is_not_in_doubt_but_an_older_doubt_stays) {
     Rig rig;
     rig.store.add("a");
