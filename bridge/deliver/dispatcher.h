@@ -96,6 +96,12 @@ private:
         bool ready = false;              ///< stands in its group's queue
         bool reported = false;           ///< as not configured
     };
+    /// By name at equal times, not by address: so that equal runs are equal.
+    struct Sooner {
+        bool operator()(const std::pair<TimePoint, Lane*>& a, const std::pair<TimePoint, Lane*>& b) const {
+            return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+        }
+    };
     struct Flight {
         Claim claim;
         Lane* lane = nullptr;
@@ -153,8 +159,8 @@ private:
     TargetFamily family_;
     Group configured_;
     Group family_group_;
-    std::vector<TargetId> perhaps_idle_;            ///< of the family
-    std::set<std::pair<TimePoint, Lane*>> timers_;  ///< have room, and something due later
+    std::vector<TargetId> perhaps_idle_;                    ///< of the family
+    std::set<std::pair<TimePoint, Lane*>, Sooner> timers_;  ///< have room, and something due later
     int in_flight_ = 0;
     std::optional<TimePoint> blocked_until_;  ///< the store could not be asked
     bool missing_reported_ = true;
