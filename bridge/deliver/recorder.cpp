@@ -87,6 +87,8 @@ void Recorder::tell(const std::vector<bool>& recorded) {
         const auto& delivery = settle.claim.delivery;
         if (!recorded[i]) {
             log_.warn("delivery.claim_lost", {{"delivery", delivery.id}, {"target", delivery.target}});
+            // Perhaps an earlier try recorded it and its answer got lost: then something may have come due.
+            dues[delivery.target] = now;
             continue;
         }
         log_attempt(settle);

@@ -71,6 +71,7 @@ Result<std::vector<bool>> DeliveryStore::settle(const std::vector<Settle>& settl
                                       .checks = 0,
                                       .next_check_at = now};
     }
+    if (std::exchange(losing_answer, false)) return away();
     return recorded;
 }
 

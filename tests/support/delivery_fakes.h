@@ -129,7 +129,8 @@ public:
     };
 
     bool failing = false;
-    bool refusing = false;  ///< settle() is Internal
+    bool refusing = false;       ///< settle() is Internal
+    bool losing_answer = false;  ///< the next settle() is Unavailable, although it took effect
     int claims = 0;
     std::vector<std::pair<std::string, int>> claimed;  ///< target, limit
     std::vector<std::size_t> batches;                  ///< sizes of settle()

@@ -331,6 +331,20 @@ BOOST_AUTO_TEST_CASE(one_end_that_the_store_refuses_does_not_keep_the_others_bac
     BOOST_TEST(rig.logged("recorder.refused") == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_behind_a_delivery_goes_on_even_if_the_answer_to_its_recording_was_lost) {
+    Rig rig;
+    rig.store.add("a", "subject");
+    rig.store.add("a", "subject");
+    rig.targets({"a"});
+    rig.run();
+    rig.answer(200);
+    rig.store.losing_answer = true;
+    BOOST_CHECK(rig.recorder.step() == 100ms);
+    rig.run();
+    BOOST_TEST(rig.store.row(1).state == "delivered");
+    BOOST_TEST(rig.transport.request().url == "http://a/d2");
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_asked_is_asked_again_after_a_pause) {
     Rig rig;
     rig.store.add("a");
