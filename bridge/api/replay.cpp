@@ -126,7 +126,7 @@ Result<ReplayReport> Replay::replay_deliveries(const ReplayOrder& order) {
 Status Replay::again(const EventId& event, const TargetId& target, const std::string& route,
                      const std::string& order_key) {
     auto status = store_.add_deliveries(event, {{ids_.delivery_id(), target, route, order_key, clock_.now(), true}});
-    if (status) wake_({target});
+    wake_({target});  // even if it failed: only the answer may have got lost
     return status;
 }
 

@@ -60,6 +60,12 @@ Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
     return source.type == "openregister" ? Intake::Listeners : Intake::Push;
 }
 
+std::vector<TargetId> targets_of(const NewEvent& event) {
+    std::vector<TargetId> targets;
+    for (const auto& delivery : event.deliveries) targets.push_back(delivery.target);
+    return targets;
+}
+
 Answer accepted_answer(const std::vector<Accepted>& accepted) {
     const bool all_known = std::all_of(accepted.begin(), accepted.end(), [](const Accepted& a) { return a.duplicate; });
     JsonWriter json;
@@ -136,6 +142,9 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
     for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
         add_subscribers(prepared.event);
         auto accepted = store_.accept(prepared.event);
+        // Even if it failed: it may be stored all the same, if only the answer got lost.
+        const bool is_new = !accepted || !accepted->duplicate;
+        if (is_new && !prepared.event.deliveries.empty()) wake_(targets_of(prepared.event));
         if (!accepted) return accepted.error();
         const auto what = accepted->duplicate     ? Metrics::Received::Duplicate
                           : prepared.rule.empty() ? Metrics::Received::Unmapped
@@ -144,11 +153,6 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
         if (what == Metrics::Received::Unmapped) {
             log_.warn("event.unmapped",
                       {{"source", source.id}, {"event", accepted->id}, {"class", prepared.event.event.event_class}});
-        }
-        if (!accepted->duplicate && !prepared.event.deliveries.empty()) {
-            std::vector<TargetId> targets;
-            for (const auto& delivery : prepared.event.deliveries) targets.push_back(delivery.target);
-            wake_(targets);
         }
         all.push_back(std::move(*accepted));
     }
@@ -194,11 +198,9 @@ Status Ingest::remap(const Event& event) {
         return Error{Error::Kind::Conflict, "the mapping makes " + std::to_string(prepared.size()) + " events of it"};
     prepared.front().event.event.id = event.id;
     add_subscribers(prepared.front().event);
-    if (auto status = store_.remap(event.id, prepared.front().event); !status) return status;
-    std::vector<TargetId> targets;
-    for (const auto& delivery : prepared.front().event.deliveries) targets.push_back(delivery.target);
-    wake_(targets);
-    return Ok{};
+    auto status = store_.remap(event.id, prepared.front().event);
+    wake_(targets_of(prepared.front().event));
+    return status;
 }
 
 }  // namespace orbridge
