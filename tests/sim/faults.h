@@ -38,11 +38,12 @@ public:
         method_ = std::move(method);
         left_ = n;
         nth_ = strike;
+        reached_ = false;
     }
     /// The n-th call has been made.
-    bool reached() const { return nth_ != Strike::None && left_ == 0; }
+    bool reached() const { return reached_; }
     void calm() {
-        trouble_ = 0;
+        trouble_ = left_ = 0;
         next_ = Strike::None;
     }
 
@@ -57,6 +58,7 @@ private:
     std::string method_;
     int left_ = 0;
     Strike nth_ = Strike::None;
+    bool reached_ = false;
 };
 
 }  // namespace orbridge::sim

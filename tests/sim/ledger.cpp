@@ -8,6 +8,8 @@ namespace {
 /// For a queue of one subject's deliveries, each answered within a quarter of a second.
 constexpr milliseconds kPrompt{20'000};
 constexpr milliseconds kTwinWindow{120'000};
+/// Far longer than any trouble lasts: a hold that runs out by itself is one that nobody ended.
+constexpr milliseconds kHoldLeast{600'000};
 constexpr milliseconds kLongestWait{std::chrono::hours{24}};
 
 }  // namespace
@@ -32,6 +34,7 @@ void Ledger::telling(int change, std::set<TargetId> targets) {
 void Ledger::stored(const NewEvent& event) {
     trace_.say("stored", event.event.id.value, event.event.subject, "change", telling_);
     events_.emplace(event.event.id, events_.size() + 1);
+    subjects_[event.event.id] = event.event.subject;
     check_routed(event);
     check_single(event);
     added(event.event.id, event.deliveries);
@@ -60,7 +63,7 @@ Ledger::Known& Ledger::keep(const EventId& event, const NewDelivery& asked) {
     entry->id = asked.id;
     entry->event = event;
     entry->target = asked.target;
-    entry->order_key = asked.order_key;
+    if (terms_[asked.target].ordered) entry->order_key = subjects_[event];
     entry->place = {events_[event], numbers_[event]++};
     entry->replayed = asked.replayed;
     entry->stored_at = clock_.elapsed();
@@ -72,8 +75,8 @@ void Ledger::added(const EventId& event, const std::vector<NewDelivery>& deliver
     for (const auto& asked : deliveries) {
         auto& known = keep(event, asked);
         ++open_;
-        trace_.say("added", asked.id.value, asked.target.value, asked.order_key, asked.replayed ? "replayed" : "");
-        if (!asked.order_key.empty()) queues_[{asked.target, asked.order_key}].push_back(&known);
+        trace_.say("added", asked.id.value, asked.target.value, known.order_key, asked.replayed ? "replayed" : "");
+        if (!known.order_key.empty()) queues_[{asked.target, known.order_key}].deliveries.push_back(&known);
     }
 }
 
@@ -102,6 +105,7 @@ void Ledger::claimed(const ClaimBatch& batch, TimePoint now, int limit) {
         check_claim(*known, claim, now);
         known->token = claim.token;
         known->until = claim.until;
+        known->claimed_at = clock_.elapsed();
         known->asked = false;
         known->sends = 0;
         known->end.reset();
@@ -112,6 +116,8 @@ void Ledger::check_claim(Known& delivery, const Claim& claim, TimePoint now) {
     const auto& id = delivery.id.value;
     if (delivery.token != 0 && delivery.until > now) complain("holders", "two hold " + id);
     if (delivery.token != 0) delivery.overlapping = delivery.doubt = true;
+    if (delivery.token != 0 && delivery.end && clock_.elapsed() - delivery.claimed_at > kHoldLeast)
+        complain("settled", "the end of an attempt was never recorded: " + id);
     if (now < delivery.not_before)
         complain("early", id + " was due " + to_iso8601(delivery.not_before) + ", now is " + to_iso8601(now));
     if (claim.delivery.attempts_made != delivery.recorded)
@@ -121,7 +127,7 @@ void Ledger::check_claim(Known& delivery, const Claim& claim, TimePoint now) {
 
 void Ledger::check_order(const Known& delivery) {
     if (delivery.order_key.empty()) return;
-    for (const auto* other : queues_[{delivery.target, delivery.order_key}]) {
+    for (const auto* other : queues_[{delivery.target, delivery.order_key}].deliveries) {
         if (other == &delivery || !other->open) continue;
         const bool held = other->token != 0 && other->until > clock_.now();
         const bool before = !delivery.replayed && !other->replayed && other->place < delivery.place;
@@ -191,13 +197,34 @@ void Ledger::acted(const TargetId& target, const DeliveryId& delivery) {
     if (!known->doubt) complain("duplicates", "sent again without need: " + delivery.value);
 }
 
+void Ledger::disturb(milliseconds by) {
+    disturbance_ += by;
+    disturbed_until_ = std::max(disturbed_until_, clock_.elapsed() + by);
+}
+
+void Ledger::set_back(milliseconds by) {
+    const auto until = clock_.elapsed() + by;
+    for (auto& [id, known] : deliveries_) {
+        if (!known->open) continue;
+        known->excused -= by;
+        auto& queue = queues_[{known->target, known->order_key}];
+        queue.held_until = std::max(queue.held_until, until);
+    }
+}
+
+milliseconds Ledger::latest(const Known& delivery) const {
+    const auto own = delivery.stored_at + (disturbance_ - delivery.excused);
+    const auto queue = queues_.find({delivery.target, delivery.order_key});
+    const auto held = queue == queues_.end() ? milliseconds{0} : queue->second.held_until;
+    return std::max({own, held, disturbed_until_}) + kPrompt;
+}
+
 void Ledger::check_prompt(const Known& delivery) {
-    if (!terms_[delivery.target].steady) return;
+    if (!terms_[delivery.target].steady || clock_.elapsed() <= latest(delivery)) return;
     const auto took = clock_.elapsed() - delivery.stored_at;
-    const auto allowed = kPrompt + (disturbance_ - delivery.excused);
-    if (took > allowed)
-        complain("starved", delivery.id.value + " took " + std::to_string(took.count()) + " ms, allowed are " +
-                                std::to_string(allowed.count()));
+    const auto allowed = latest(delivery) - delivery.stored_at;
+    complain("starved", delivery.id.value + " took " + std::to_string(took.count()) + " ms, allowed are " +
+                            std::to_string(allowed.count()));
 }
 
 // ---- ends -----------------------------------------------------------------------------------------
@@ -219,7 +246,10 @@ void Ledger::settled(const Settle& settle) {
     ++known->recorded;
     check_settlement(*known, settle);
     if (!std::holds_alternative<RetryAt>(settle.settlement)) return close(*known);
-    if (!known->end || known->overlapping) return;
+    if (!known->end || known->overlapping) {  // whose end it is cannot be told
+        known->unclear = false;
+        return;
+    }
     known->unclear = known->end->unclear || (known->unclear && known->end->inquiry);
     if (known->recorded <= static_cast<int>(terms_[known->target].schedule.size()))
         known->not_before = earliest_next(*known);

@@ -31,6 +31,7 @@ struct Terms {
     int in_flight_max = 10;
     bool asks = false;    ///< its recipe asks what became of an attempt whose end was unclear
     bool single = false;  ///< the other side takes an id once only
+    bool ordered = true;
     bool steady = false;  ///< it never fails, so nothing excuses a delay but what disturbs the bridge itself
 };
 
@@ -70,8 +71,11 @@ public:
     /// `nameless`: an answer that names no event, as that to a hook.
     void answered(int change, int status, const std::vector<EventId>& events, bool nameless);
 
-    /// Something that excuses a delay of so much.
-    void disturb(milliseconds by) { disturbance_ += by; }
+    /// Something that holds up for so long what is there, or comes meanwhile.
+    void disturb(milliseconds by);
+    /// The clock is set back: what was due is due once more, later. What comes afterwards is not excused by it,
+    /// but if it waits behind such a delivery.
+    void set_back(milliseconds by);
     void logged(const std::string& line, const std::string& secret);
 
     /// Compares the store with the books, when all should have come to its end.
@@ -102,6 +106,7 @@ private:
 
         std::uint64_t token = 0;  ///< of its holder
         TimePoint until{};
+        milliseconds claimed_at{0};
         bool asked = false;  ///< by its holder
         int sends = 0;       ///< by its holder
         bool in_transit = false;
@@ -111,6 +116,10 @@ private:
 
         int acted = 0;
         bool doubt = false;  ///< an attempt may have arrived without the bridge knowing
+    };
+    struct Queue {
+        std::vector<Known*> deliveries;
+        milliseconds held_until{0};
     };
     struct Change {
         std::vector<std::pair<Intake, TimePoint>> seen;
@@ -123,6 +132,7 @@ private:
     void check_order(const Known& delivery);
     void check_claim(Known& delivery, const Claim& claim, TimePoint now);
     void check_prompt(const Known& delivery);
+    milliseconds latest(const Known& delivery) const;
     void check_settlement(const Known& delivery, const Settle& settle);
     void check_row(const Known& delivery, const Result<DeliveryRow>& row, std::size_t attempts);
     void close(Known& delivery);
@@ -134,12 +144,14 @@ private:
     std::map<TargetId, Terms> terms_;
     std::map<EventId, std::uint64_t> events_;
     std::map<EventId, int> numbers_;
+    std::map<EventId, std::string> subjects_;
     std::map<DeliveryId, std::unique_ptr<Known>> deliveries_;
-    std::map<std::pair<TargetId, std::string>, std::vector<Known*>> queues_;
+    std::map<std::pair<TargetId, std::string>, Queue> queues_;
     std::map<TargetId, int> in_flight_;
     int in_flight_total_ = 0;
     std::size_t open_ = 0;
-    milliseconds disturbance_{0};
+    milliseconds disturbance_{0};  ///< all of it together
+    milliseconds disturbed_until_{0};
     std::map<int, Change> changes_;
     int telling_ = 0;
     std::set<TargetId> telling_to_;

@@ -23,7 +23,7 @@ using Mappings = std::shared_ptr<const MappingSet>;
 
 const char* const kUsage =
     "usage: orbridge_sim [--seeds N]       play seeds 1 … N (default 2000)\n"
-    "       orbridge_sim --seed S          play one seed, printing what happens\n"
+    "       orbridge_sim --seed S          play one seed, printing what happens (with --mutant too)\n"
     "       orbridge_sim --mutant NAME     plant a bug and play seeds until a checker notices\n"
     "       orbridge_sim --mutants         each of them; fails if one survives\n"
     "       orbridge_sim --list-mutants\n"
@@ -72,7 +72,8 @@ bool run_seeds(const Options& options, const Mappings& mappings) {
 }
 
 bool run_one(const Options& options, const Mappings& mappings) {
-    const auto outcome = play(options.first, mappings, Bug::None, Trace::Kind::Print);
+    const auto* mutant = find_mutant(options.mutant);
+    const auto outcome = play(options.first, mappings, mutant ? mutant->bug : Bug::None, Trace::Kind::Print);
     if (outcome.violation) print_violation(options.first, *outcome.violation);
     std::printf("seeds: %d passed, %d failed (fingerprint %016llx)\n", outcome.violation ? 0 : 1,
                 outcome.violation ? 1 : 0, static_cast<unsigned long long>(outcome.fingerprint));
@@ -118,7 +119,8 @@ bool read_options(int argc, char** argv, Options& options) {
         const std::string_view value = i + 1 < argc ? argv[i + 1] : "";
         const bool takes_value = flag == "--seeds" || flag == "--seed" || flag == "--mutant" || flag == "--from";
         if (flag == "--mutants" || flag == "--list-mutants" || flag == "--nth-failure") options.what = flag.substr(2);
-        if (flag == "--mutant") options.what = "mutants", options.mutant = value;
+        if (flag == "--mutant") options.mutant = value;
+        if (flag == "--mutant" && options.what == "seeds") options.what = "mutants";
         if (flag == "--seed") options.what = "seed";
         if (flag == "--seeds" && !read_number(value, options.seeds)) return false;
         if ((flag == "--seed" || flag == "--from") && !read_number(value, options.first)) return false;

@@ -13,7 +13,7 @@ constexpr int kTriesMax = 6;
 /// For what a source or an operator has not finished when the scenario ends.
 constexpr milliseconds kGrace{90'000};
 /// A start takes its targets up gently.
-constexpr milliseconds kStart{15'000};
+constexpr milliseconds kStart{5'000};
 
 std::vector<EventId> events_in(const Answer& answer) {
     std::vector<EventId> events;
@@ -40,7 +40,7 @@ Simulation::Simulation(const Scenario& scenario, std::shared_ptr<const MappingSe
     for (const auto& target : scenario.config.targets) {
         const bool windmill = target.kind == OtherSide::Kind::Windmill;
         world_.ledger.set_terms(target.id, {target.retry.schedule, target.retry.jitter, target.in_flight_max, windmill,
-                                            windmill, target.steady});
+                                            windmill, windmill, target.steady});
         world_.transport.add(target.id, target.kind, target.manner);
     }
     if (bug == Bug::OneAtATime) world_.transport.one_at_a_time();
@@ -63,6 +63,7 @@ Played Simulation::run() {
         if (crashed_) end_life();
         if (over_ && settled()) break;
     }
+    world_.faults.calm();
     if (!world_.ledger.violation()) world_.ledger.check_end(world_.store);
     outcome.violation = world_.ledger.violation();
     outcome.trace = world_.trace.lines();
@@ -124,14 +125,11 @@ void Simulation::act(const Action& action) {
         case Kind::Kill: crashed_ = true; return;
         case Kind::Stop: return stop();
         case Kind::StepClock:
-            if (action.by < milliseconds{0}) world_.ledger.disturb(-action.by);
+            if (action.by < milliseconds{0}) world_.ledger.set_back(-action.by);
             return world_.clock.step(action.by);
         case Kind::Trouble: return world_.faults.set_trouble(action.number);
         case Kind::Remove: return remove(action.number);
-        case Kind::Restore:
-            configured_ = all_targets(scenario_.config);
-            if (process_) process_->configure(configured_);
-            return;
+        case Kind::Restore: return restore();
         case Kind::ReplayDead:
         case Kind::ReplayTarget:
         case Kind::ReplayEvent: return replay(action);
@@ -198,8 +196,12 @@ void Simulation::calm() {
     over_ = true;
     world_.faults.calm();
     world_.transport.calm();
-    configured_ = all_targets(scenario_.config);
-    if (process_) process_->configure(configured_);
+    restore();
+}
+
+void Simulation::restore() {
+    const auto all = all_targets(scenario_.config);
+    if (std::exchange(configured_, all) != all && process_) process_->configure(configured_);
 }
 
 }  // namespace orbridge::sim

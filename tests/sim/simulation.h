@@ -43,6 +43,7 @@ private:
     void tell_again(const Telling& telling, int tries);
     void stop();
     void remove(int target);
+    void restore();
     void replay(const Action& action);
     void cancel();
     void calm();
