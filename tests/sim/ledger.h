@@ -41,7 +41,7 @@ struct Violation {
 };
 
 /// Keeps the books of a simulation: what was truly stored, who holds what, what the other sides saw. Compares
-/// each thing that happens with the guarantees (DESIGN §5), knowing nothing of how the bridge keeps them.
+/// each thing that happens with what is promised in docs/architecture.md, knowing nothing of how the bridge keeps them.
 class Ledger {
 public:
     Ledger(const VirtualClock& clock, Trace& trace, int in_flight_max)

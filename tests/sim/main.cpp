@@ -2,6 +2,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -118,13 +119,15 @@ bool read_options(int argc, char** argv, Options& options) {
         const std::string_view flag = argv[i];
         const std::string_view value = i + 1 < argc ? argv[i + 1] : "";
         const bool takes_value = flag == "--seeds" || flag == "--seed" || flag == "--mutant" || flag == "--from";
-        if (flag == "--mutants" || flag == "--list-mutants" || flag == "--nth-failure") options.what = flag.substr(2);
+        const bool names_what =
+            flag == "--mutants" || flag == "--list-mutants" || flag == "--nth-failure" || flag == "--help";
+        if (names_what) options.what = flag.substr(2);
         if (flag == "--mutant") options.mutant = value;
         if (flag == "--mutant" && options.what == "seeds") options.what = "mutants";
         if (flag == "--seed") options.what = "seed";
         if (flag == "--seeds" && !read_number(value, options.seeds)) return false;
         if ((flag == "--seed" || flag == "--from") && !read_number(value, options.first)) return false;
-        if (!takes_value && options.what != flag.substr(2)) return false;
+        if (!takes_value && !names_what) return false;
         if (takes_value) ++i;
     }
     return options.mutant.empty() || find_mutant(options.mutant) != nullptr;
@@ -145,6 +148,7 @@ int main(int argc, char** argv) {
         {"seed", [&] { return run_one(options, mappings); }},
         {"mutants", [&] { return run_mutants(options, mappings); }},
         {"list-mutants", list_mutants},
+        {"help", [] { return std::fputs(kUsage, stdout) >= 0; }},
         {"nth-failure", [&] { return run_nth_failures(mappings); }},
     };
     return all.at(options.what)() ? 0 : 1;

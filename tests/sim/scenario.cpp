@@ -58,7 +58,7 @@ private:
 
     void make_changes() {
         const int subjects = number(1, 4);
-        const int count = number(4, 12);
+        const int count = number(4, chance(30) ? 30 : 12);
         const bool burst = chance(30);
         static const char* const kVerbs[] = {"Created", "Updated", "Updated", "Deleted"};
         for (int change = 0; change < count; ++change) {
@@ -86,12 +86,14 @@ private:
     void make_actions() {
         for (int n = number(0, 2); n > 0; --n)
             act(chance(60) ? Action::Kind::Crash : chance(50) ? Action::Kind::Kill : Action::Kind::Stop, some_time());
-        if (chance(25)) act(Action::Kind::StepClock, some_time(), 0, chance(50) ? hours{1} : -hours{1});
+        const auto trouble_from = some_time();
+        const auto trouble_for = milliseconds{number(100, 20'000)};
         if (chance(40)) {
-            const auto from = some_time();
-            act(Action::Kind::Trouble, from, number(50, 700));
-            act(Action::Kind::Trouble, from + milliseconds{number(100, 20'000)}, 0);
+            act(Action::Kind::Trouble, trouble_from, number(50, 700));
+            act(Action::Kind::Trouble, trouble_from + trouble_for, 0);
         }
+        const auto step_at = chance(50) ? some_time() : trouble_from + trouble_for / 2;
+        if (chance(25)) act(Action::Kind::StepClock, step_at, 0, chance(50) ? hours{1} : -hours{1});
         if (chance(25)) {
             const auto from = some_time();
             act(Action::Kind::Remove, from, number(0, 3));
