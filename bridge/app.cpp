@@ -25,6 +25,7 @@
 #include "bridge/run/reconciler.h"
 #include "bridge/run/worker.h"
 #include "bridge/store/open.h"
+#include "bridge/subscribers.h"
 
 namespace orbridge {
 namespace {
@@ -44,6 +45,7 @@ AdapterHooks adapter_hooks(Metrics& metrics) {
 
 void count_attempt(Metrics& metrics, const Settle& settle) {
     const auto& target = settle.claim.delivery.target;
+    if (is_hook(target)) return;  // the subscribers count their own
     metrics.attempted(target, settle.attempt.outcome, settle.attempt.duration);
     if (std::holds_alternative<Finished>(settle.settlement)) metrics.ended(target, DeliveryState::Delivered);
     if (std::holds_alternative<Dead>(settle.settlement)) metrics.ended(target, DeliveryState::Dead);
@@ -64,14 +66,16 @@ public:
           started_at(given.clock.now()),
           store(std::move(opened)),
           ids(given.clock, given.random),
+          subscribers({*store, transport, ids, given.clock, given.random, given.log, metrics}),
           recorder(*store, given.clock, given.log),
           dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
           follower(*store, transport, given.clock, given.log),
           ingest([this] { return ingest_plan(); }, *store, names, ids, given.clock, metrics, given.log,
-                 [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
+                 [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
+                 [this](const Event& event) { return subscribers.match(event); }),
           replay(
               *store, ids, given.clock, [this](const Event& event) { return ingest.remap(event); },
-              [this] { return router(); }, [this](const TargetId& id) { return recipe_of(id) != nullptr; },
+              [this] { return router(); }, [this](const TargetId& id) { return can_deliver_to(id); },
               [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
           admin(admin_parts(std::move(admin_token))),
           housekeeper(*store, given.clock, given.log,
@@ -79,11 +83,14 @@ public:
 
     Status start() {
         connect();
+        if (auto loaded = subscribers.load(now()->settings.subscriptions); !loaded) return loaded;
+        dispatcher.set_family(subscribers.family(now()->settings.subscriptions.in_flight_max));
         aim(*now());
         recorder_worker.emplace([this] { return recorder.step(); });
         follower_worker.emplace([this] { return follower.step(); });
         dispatcher_thread = std::jthread([this](const std::stop_token& stop) { dispatcher.run(stop); });
-        auto listening = HttpServer::start(now()->settings.http, handler(), tools.log);
+        subscribers.start();
+        auto listening = HttpServer::start(now()->settings.http, handler(), tools.log, http_options());
         if (!listening) return listening.error();
         server = std::move(*listening);
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
@@ -103,6 +110,7 @@ public:
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
+        subscribers.stop();
         follower_worker.reset();
         housekeeper_worker.reset();
     }
@@ -114,6 +122,7 @@ public:
         for (const auto& line : differences(before->settings, fresh->settings))
             tools.log.info("reload.changed", {{"what", line}});
         plan.with([&](auto& current) { current = fresh; });
+        subscribers.configure(fresh->settings.subscriptions);
         aim(*fresh);
         start_reconciler(*fresh);
         tools.log.info("reload.done");
@@ -143,6 +152,9 @@ private:
         const auto found = current->recipes.find(id);
         return found == current->recipes.end() ? nullptr : found->second;
     }
+    bool can_deliver_to(const TargetId& id) const {
+        return is_hook(id) ? subscribers.callable(id) : recipe_of(id) != nullptr;
+    }
     DispatcherSettings dispatcher_settings() const {
         DispatcherSettings settings;
         settings.in_flight_max = now()->settings.in_flight_max;
@@ -164,6 +176,7 @@ private:
         });
         recorder.when_recorded([this](const Settle& settle) {
             count_attempt(metrics, settle);
+            if (is_hook(settle.claim.delivery.target)) subscribers.recorded(settle);
             if (!settle.follow_job) return;
             follower_worker->wake();
         });
@@ -225,7 +238,7 @@ private:
         parts.started_at = started_at;
         parts.checks = ready_checks();
         parts.reports = reports();
-        if (auto counts = store->counts()) parts.counts = std::move(*counts);
+        if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
         if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
         write_status(json, parts);
     }
@@ -251,8 +264,10 @@ private:
     }
 
     Answer scrape() {
-        Metrics::Scrape told{.now = tools.clock.now(), .counts = {}, .heard = {}, .registrations = {}};
-        if (auto counts = store->counts()) told.counts = std::move(*counts);
+        Metrics::Scrape told{
+            .now = tools.clock.now(), .counts = {}, .heard = {}, .registrations = {}, .subscriptions = {}};
+        if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
+        told.subscriptions = subscribers.gauges();
         if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
         told.registrations = registration_gauges(reports());
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
@@ -277,6 +292,9 @@ private:
                   });
         table.add("GET", "/engine/api/version", [](const InboundRequest&, const PathValues&) {
             return Answer{.status = 200, .body = "orbridge " ORBRIDGE_VERSION, .content_type = "text/plain"};
+        });
+        table.add("*", "/{product}/webhookAPI/**", [this](const InboundRequest& request, const PathValues& values) {
+            return subscribers.answer(values["product"], values["**"], request);
         });
         add_admin(table);
         table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
@@ -306,6 +324,16 @@ private:
         table.add("POST", "/api/v1/unregister", [this](Request r, Values) { return admin.registrations(r, true); });
     }
 
+    /// The lease API's clients read its own shape of answer only, also for what never reaches a handler.
+    HttpOptions http_options() {
+        HttpOptions options;
+        options.refusal_answer = [this](const InboundRequest& head, const Refusal& refusal) {
+            if (auto answer = subscribers.refused(head, refusal.status, refusal.message)) return *std::move(answer);
+            return error_answer(refusal.status, refusal.code, refusal.message, refusal.field);
+        };
+        return options;
+    }
+
     /// A source's further paths come first, then the table.
     HttpHandler handler() {
         return [this, table = routes()](const InboundRequest& request) {
@@ -325,6 +353,7 @@ private:
     std::unique_ptr<Store> store;
     IdMaker ids;
     CurlTransport transport;
+    Subscribers subscribers;
     Recorder recorder;
     Dispatcher dispatcher;
     Follower follower;

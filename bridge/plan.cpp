@@ -1,6 +1,7 @@
 #include "bridge/plan.h"
 
 #include "bridge/normalize/mapping_loader.h"
+#include "bridge/subscribers.h"
 #include "bridge/verify/schemes.h"
 
 namespace orbridge {
@@ -35,6 +36,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     }
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, hooks);
+    Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);
     Router router(settings.routes);
     return std::make_shared<const Plan>(Plan{std::move(settings),

@@ -266,6 +266,7 @@ void SubscriptionBook::end_leases(TimePoint now) {
         end_deliveries(*one, DeliveryState::Expired, "the lease is over", now);
         log_.info("subscription.expired", {{"hook", one->hook}, {"channel", one->channel}});
         notify(*one, "removed", R"({"reason":"expired"})");
+        expired_(*one);
     }
 }
 

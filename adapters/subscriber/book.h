@@ -37,9 +37,10 @@ public:
 
     /// Takes over what the store has. Before anything else.
     Status load();
-    /// Both before the first step.
+    /// All before the first step.
     void when_work(std::function<void()> wake) { wake_ = std::move(wake); }
     void when_noticed(Notify notify) { notify_ = std::move(notify); }
+    void when_expired(std::function<void(const Subscription&)> tell) { expired_ = std::move(tell); }
 
     std::vector<Subscription> find(const LeaseSelector& which, TimePoint now) const override;
     Status add(Subscription subscription) override;
@@ -86,6 +87,7 @@ private:
     Log& log_;
     std::function<void()> wake_ = [] {};
     Notify notify_;
+    std::function<void(const Subscription&)> expired_ = [](const Subscription&) {};
     SubscriptionMatcher matcher_;  ///< knows them by registration number
 
     std::mutex change_;  ///< one change at a time, store and memory together

@@ -34,7 +34,7 @@ Result<EventFilter> read_event_filter(std::string_view java) {
         return invalid("longer than " + std::to_string(kFilterCharactersMax) + " characters");
     auto filter = JavaPattern(std::move(*characters)).translate();
     if (!filter) return invalid(filter.error().message);
-    if (filter->shape == EventFilter::Shape::Pattern) {
+    if (filter->shape == EventFilter::Shape::Expression) {
         if (const auto status = try_to_compile(filter->text); !status) return status.error();
     }
     return filter;

@@ -17,11 +17,11 @@ constexpr std::int64_t kFilterBytesMax = 4 << 20;
 /// A subscriber's event filter, as simple as it can be said.
 struct EventFilter {
     enum class Shape {
-        Exact,    ///< `text` is the one name that matches
-        Prefix,   ///< `text` is what matching names begin with
-        Pattern,  ///< `text` is RE2 syntax that must match the whole name
+        Exact,       ///< `text` is the one name that matches
+        Prefix,      ///< `text` is what matching names begin with
+        Expression,  ///< `text` is RE2 syntax that must match the whole name
     };
-    Shape shape = Shape::Pattern;
+    Shape shape = Shape::Expression;
     std::string text;
     friend bool operator==(const EventFilter&, const EventFilter&) = default;
 };

@@ -27,7 +27,7 @@ Result<EventFilter> JavaPattern::translate() {
     while (!at_end())
         if (!step()) return Error{Error::Kind::Invalid, refusal_};
     if (!groups_.empty()) return Error{Error::Kind::Invalid, "a group that is not closed"};
-    return EventFilter{shape_, shape_ == EventFilter::Shape::Pattern ? re2_ : plain_};
+    return EventFilter{shape_, shape_ == EventFilter::Shape::Expression ? re2_ : plain_};
 }
 
 char32_t JavaPattern::peek(std::size_t ahead) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : kEnd; }

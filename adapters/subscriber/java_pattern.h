@@ -74,7 +74,7 @@ private:
 
     /// It is no plain name or beginning any more. True, for the convenience of callers.
     bool spoil() {
-        shape_ = EventFilter::Shape::Pattern;
+        shape_ = EventFilter::Shape::Expression;
         return true;
     }
 

@@ -22,7 +22,7 @@ struct SubscriptionMatcher::Channel {
         switch (place.filter.shape) {
             case Shape::Exact: exact[place.filter.text].emplace(place.order, hook); break;
             case Shape::Prefix: prefixes[place.filter.text].emplace(place.order, hook); break;
-            case Shape::Pattern: by_slot[place.slot].emplace(place.order, hook); break;
+            case Shape::Expression: by_slot[place.slot].emplace(place.order, hook); break;
         }
     }
 
@@ -31,7 +31,7 @@ struct SubscriptionMatcher::Channel {
         switch (place.filter.shape) {
             case Shape::Exact: take_out(exact, place.filter.text, place.order); break;
             case Shape::Prefix: take_out(prefixes, place.filter.text, place.order); break;
-            case Shape::Pattern: take_out(by_slot, place.slot, place.order); break;
+            case Shape::Expression: take_out(by_slot, place.slot, place.order); break;
         }
     }
 
@@ -82,7 +82,7 @@ SubscriptionMatcher::~SubscriptionMatcher() = default;
 void SubscriptionMatcher::add(const std::string& hook, const std::string& channel, const EventFilter& filter) {
     const std::lock_guard change(change_);
     Place place{channel, filter, next_order_++, {}, 0};
-    if (filter.shape == Shape::Pattern) {
+    if (filter.shape == Shape::Expression) {
         place.patterns = patterns_of(channel);
         place.slot = place.patterns->acquire(filter.text);
     }

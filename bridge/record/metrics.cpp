@@ -68,6 +68,22 @@ struct Metrics::Families {
             .Name("orbridge_payload_texts_changed_total")
             .Help("Texts of events changed so that the target does not act upon them, e.g. Windmill's $var:")
             .Register(registry);
+    Family<prometheus::Counter>& lease_requests =
+        BuildCounter()
+            .Name("orbridge_lease_requests_total")
+            .Help("Requests to the lease API that had a token, by its name and by result: success, failure")
+            .Register(registry);
+    Family<prometheus::Counter>& callbacks =
+        BuildCounter()
+            .Name("orbridge_callbacks_total")
+            .Help("Callbacks to subscribers by outcome: delivered, retry, rejected")
+            .Register(registry);
+    Family<prometheus::Counter>& expired = BuildCounter()
+                                               .Name("orbridge_subscriptions_expired_total")
+                                               .Help("Subscriptions whose lease ended")
+                                               .Register(registry);
+    Fresh subscribed{
+        BuildGauge().Name("orbridge_subscriptions_active").Help("Subscriptions whose lease runs").Register(registry)};
     Fresh pending{BuildGauge()
                       .Name("orbridge_deliveries_pending")
                       .Help("Deliveries not yet ended, by target")
@@ -127,16 +143,34 @@ void Metrics::changed(const TargetId& target, const std::string& what, int count
     families_->changed.Add({{"target", target.value}, {"what", what}}).Increment(static_cast<double>(count));
 }
 
+void Metrics::lease_request(const std::string& product, const std::string& action, const std::string& token,
+                            bool success) {
+    families_->lease_requests
+        .Add({{"product", product}, {"action", action}, {"token", token}, {"result", success ? "success" : "failure"}})
+        .Increment();
+}
+
+void Metrics::callback(const std::string& product, const std::string& channel, const std::string& outcome) {
+    families_->callbacks.Add({{"product", product}, {"channel", channel}, {"outcome", outcome}}).Increment();
+}
+
+void Metrics::subscription_expired(const std::string& product, const std::string& channel) {
+    families_->expired.Add({{"product", product}, {"channel", channel}}).Increment();
+}
+
 std::string Metrics::render(const Scrape& scrape) {
     auto& f = *families_;
     const std::lock_guard lock(f.scraping);
-    for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration}) fresh->clear();
+    for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration, &f.subscribed})
+        fresh->clear();
     for (const auto& [target, counts] : scrape.counts.targets) {
         f.pending.set({{"target", target.value}}, static_cast<double>(counts.pending));
         f.dead.set({{"target", target.value}}, static_cast<double>(counts.dead));
         const auto age = counts.oldest_pending ? scrape.now - *counts.oldest_pending : milliseconds{0};
         f.oldest.set({{"target", target.value}}, seconds_of(age));
     }
+    for (const auto& each : scrape.subscriptions)
+        f.subscribed.set({{"product", each.product}, {"channel", each.channel}}, static_cast<double>(each.count));
     f.stored.set({{"state", "mapped"}}, static_cast<double>(scrape.counts.events - scrape.counts.unmapped));
     f.stored.set({{"state", "unmapped"}}, static_cast<double>(scrape.counts.unmapped));
     for (const auto& intake : scrape.heard) {

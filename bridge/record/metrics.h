@@ -32,7 +32,16 @@ public:
     /// Texts of an event that an adapter changed so that the target does not act upon them.
     void changed(const TargetId& target, const std::string& what, int count);
 
+    // ---- leased subscribers; `channel` from a bounded set
+    void lease_request(const std::string& product, const std::string& action, const std::string& token, bool success);
+    void callback(const std::string& product, const std::string& channel, const std::string& outcome);
+    void subscription_expired(const std::string& product, const std::string& channel);
+
     // ---- told at each scrape
+    struct Subscribed {
+        std::string product, channel;
+        std::size_t count = 0;
+    };
     struct Registration {
         std::string source, kind;  ///< kind: listeners, webhooks, hooks
         bool ok = false;
@@ -42,6 +51,7 @@ public:
         StoreCounts counts;
         std::vector<IntakeHeard> heard;
         std::vector<Registration> registrations;
+        std::vector<Subscribed> subscriptions;
     };
     /// The Prometheus text format.
     std::string render(const Scrape& scrape);

@@ -16,7 +16,7 @@ bool matches(const EventFilter& filter, const std::string& name) {
     switch (filter.shape) {
         case EventFilter::Shape::Exact: return name == filter.text;
         case EventFilter::Shape::Prefix: return name.starts_with(filter.text);
-        case EventFilter::Shape::Pattern: break;
+        case EventFilter::Shape::Expression: break;
     }
     return re2::RE2::FullMatch(name, filter.text);
 }
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_only_looks_plain_is_left_to_the_engine) {
     using Shape = EventFilter::Shape;
     for (const auto* java : {"new|old", "a.*b", "(new)", "new$x", "x^new", ".*.*", "ab*", "(?i)new", "^*a", ".*$a",
                              "new\\b", "\\Qab\\E?", "[a]", "\\d"})
-        BOOST_TEST((read(java).shape == Shape::Pattern), java);
+        BOOST_TEST((read(java).shape == Shape::Expression), java);
 }
 
 BOOST_AUTO_TEST_CASE(r10_a_filter_over_1024_characters_is_refused_and_1024_are_fine) {

@@ -1,0 +1,208 @@
+#include "bridge/subscribers.h"
+
+#include <algorithm>
+
+namespace orbridge {
+namespace {
+
+constexpr std::size_t kChannelLabelsMax = 100;
+constexpr const char* kNoticeChannel = "Subscription";
+const TargetId kTogether{"subscriptions"};
+
+}  // namespace
+
+Subscribers::Subscribers(Tools tools)
+    : tools_(tools),
+      rules_(std::make_shared<const Rules>()),
+      tokens_(tools.store),
+      book_(tools.store, tools.clock, tools.log),
+      recipe_(std::make_shared<const SubscriberRecipe>(book_, tools.clock,
+                                                       [this] {
+                                                           auto now = rules();
+                                                           return std::shared_ptr<const CallbackRules>(now,
+                                                                                                       &now->callback);
+                                                       })),
+      api_(
+          [this] {
+              auto now = rules();
+              return std::shared_ptr<const LeaseRules>(now, &now->lease);
+          },
+          book_, tools.clock, tools.random, tools.log,
+          [this](const std::string& product, const std::string& action, const std::string& token, bool success) {
+              tools_.metrics.lease_request(product, action, token, success);
+          }) {
+    book_.when_noticed([this](const Subscription& to, const std::string& what, const std::string& payload) {
+        send_notice(to, what, payload);
+    });
+    book_.when_expired([this](const Subscription& one) {
+        tools_.metrics.subscription_expired(one.product, channel_label(one.channel));
+    });
+    book_.when_work([this] {
+        if (worker_) worker_->wake();
+    });
+}
+
+// ---- settings -------------------------------------------------------------------------------------
+
+void Subscribers::check(const SubscriptionSettings& settings) {
+    const auto policy = OutboundPolicy::make(settings.allow);
+    if (!policy && settings.node) (*settings.node)["allow"].complain(policy.error().message);
+}
+
+std::shared_ptr<const Subscribers::Rules> Subscribers::make_rules(const SubscriptionSettings& settings) {
+    auto rules = std::make_shared<Rules>();
+    std::map<std::string, std::vector<Secret>> secrets;
+    for (const auto& product : settings.products) {
+        rules->lease.products.push_back(product.name);
+        rules->retry[product.name] = product.retry;
+        secrets[product.name] = product.secrets;
+    }
+    if (auto policy = OutboundPolicy::make(settings.allow)) rules->callback.policy = std::move(*policy);
+    rules->callback.timeout = settings.timeout;
+    rules->callback.product_secrets = [secrets](const std::string& product) {
+        const auto found = secrets.find(product);
+        return found == secrets.end() ? std::vector<Secret>{} : found->second;
+    };
+    rules->retry_after = settings.retry_after;
+    rules->lease.lease_max = settings.lease_max;
+    rules->lease.check_filter = [](const std::string& java) -> Status {
+        const auto filter = read_event_filter(java);
+        if (!filter) return filter.error();
+        return Ok{};
+    };
+    rules->lease.check_url = [policy = rules->callback.policy](const std::string& url) {
+        return policy.judge(url, &resolve_by_system);
+    };
+    rules->lease.token_name = [this](const std::string& value) { return tokens_.name_of(value); };
+    return rules;
+}
+
+void Subscribers::configure(const SubscriptionSettings& settings) {
+    std::vector<std::pair<std::string, Secret>> tokens;
+    for (const auto& token : settings.tokens)
+        for (const auto& value : token.values) tokens.emplace_back(token.name, value);
+    tokens_.configure(tokens);
+    auto fresh = make_rules(settings);
+    rules_.with([&](auto& current) { current = std::move(fresh); });
+}
+
+Status Subscribers::load(const SubscriptionSettings& settings) {
+    configure(settings);
+    if (auto loaded = tokens_.load(); !loaded) return loaded;
+    return book_.load();
+}
+
+void Subscribers::start() {
+    worker_.emplace([this] { return book_.step(); });
+}
+
+std::shared_ptr<const Subscribers::Rules> Subscribers::rules() const {
+    return rules_.with([](const auto& current) { return current; });
+}
+
+milliseconds Subscribers::lease_max() const { return rules()->lease.lease_max; }
+
+// ---- the accept path ------------------------------------------------------------------------------
+
+std::vector<Match> Subscribers::match(const Event& event) const {
+    std::vector<Match> matches;
+    for (const auto& one : book_.match(event.channel, event.event_name, tools_.clock.now()))
+        matches.push_back({target_of_hook(one->hook), route_of_registration(one->registration), true});
+    return matches;
+}
+
+Answer Subscribers::answer(const std::string& product, const std::string& action, const InboundRequest& request) {
+    return api_.answer(product, action, request);
+}
+
+std::optional<Answer> Subscribers::refused(const InboundRequest& head, int status, const std::string& why) const {
+    return api_.refused(head, status, why);
+}
+
+// ---- callbacks ------------------------------------------------------------------------------------
+
+TargetFamily Subscribers::family(int in_flight_max) {
+    return {.prefix = std::string(kHookPrefix),
+            .find = [this](const TargetId& target) { return find(target); },
+            .in_flight_max = in_flight_max};
+}
+
+std::optional<DeliveryTarget> Subscribers::find(const TargetId& target) const {
+    const auto subscription = book_.callable(hook_of(target), tools_.clock.now());
+    if (!subscription) return std::nullopt;
+    const auto now = rules();
+    DeliveryTarget found{.id = target, .recipe = recipe_, .in_flight_max = 1};
+    const auto retry = now->retry.find(subscription->product);
+    found.retry.schedule = retry == now->retry.end() || retry->second ? now->retry_after : std::vector<milliseconds>{};
+    return found;
+}
+
+bool Subscribers::callable(const TargetId& target) const {
+    return book_.callable(hook_of(target), tools_.clock.now()) != nullptr;
+}
+
+void Subscribers::recorded(const Settle& settle) {
+    constexpr int kGone = 410;
+    const auto& delivery = settle.claim.delivery;
+    const auto subscription = book_.callable(hook_of(delivery.target), tools_.clock.now());
+    const auto product = subscription ? subscription->product : std::string("unknown");
+    tools_.metrics.callback(product, channel_label(delivery.event.channel), settle.attempt.outcome);
+    tools_.metrics.attempted(kTogether, settle.attempt.outcome, settle.attempt.duration);
+    if (std::holds_alternative<Finished>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Delivered);
+    if (std::holds_alternative<Dead>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Dead);
+    const auto now = rules();
+    const auto retry = now->retry.find(product);
+    const bool heeds = retry == now->retry.end() || retry->second;  // else the answer means nothing
+    if (settle.attempt.status == kGone && subscription && heeds)
+        book_.gone(subscription->hook, subscription->registration);
+}
+
+/// Best effort: whoever does not hear it sees by its lease.
+void Subscribers::send_notice(const Subscription& to, const std::string& what, const std::string& payload) {
+    const auto now = tools_.clock.now();
+    const Callback callback{tools_.ids.uuid_v7(), kNoticeChannel, what, now, payload};
+    auto request = callback_request(to, callback, rules()->callback, now);
+    if (!request) return;
+    tools_.log.info("subscription.notice", {{"hook", to.hook}, {"notice", what}});
+    tools_.transport.send(std::move(*request), [](Transport::Finished) {});
+}
+
+// ---- those who ask --------------------------------------------------------------------------------
+
+/// Channels are named by subscribers: only so many get a label.
+std::string Subscribers::channel_label(const std::string& channel) const {
+    return channels_.with([&](std::set<std::string>& known) {
+        if (known.size() < kChannelLabelsMax) known.insert(channel);
+        return known.contains(channel) ? channel : std::string("other");
+    });
+}
+
+std::vector<Metrics::Subscribed> Subscribers::gauges() const {
+    std::map<std::pair<std::string, std::string>, std::size_t> counts;
+    for (const auto& one : book_.find({}, tools_.clock.now())) ++counts[{one.product, channel_label(one.channel)}];
+    std::vector<Metrics::Subscribed> gauges;
+    for (const auto& [key, count] : counts) gauges.push_back({key.first, key.second, count});
+    return gauges;
+}
+
+StoreCounts with_hooks_together(StoreCounts counts) {
+    TargetCounts all;
+    bool any = false;
+    std::erase_if(counts.targets, [&](const auto& item) {
+        if (!is_hook(item.first)) return false;
+        const auto& one = item.second;
+        any = true;
+        all.pending += one.pending;
+        all.delivered += one.delivered;
+        all.dead += one.dead;
+        all.expired += one.expired;
+        all.cancelled += one.cancelled;
+        if (one.oldest_pending)
+            all.oldest_pending = std::min(all.oldest_pending.value_or(*one.oldest_pending), *one.oldest_pending);
+        return true;
+    });
+    if (any) counts.targets[kTogether] = all;
+    return counts;
+}
+
+}  // namespace orbridge
