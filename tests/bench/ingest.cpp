@@ -25,46 +25,14 @@
 
 #include "bridge/core/random.h"
 #include "bridge/core/text.h"
+#include "tests/bench/bridge.h"
 #include "tests/bench/load.h"
-
-extern char** environ;
 
 namespace {
 
 using namespace orbridge;
 using namespace orbridge::bench;
 namespace fs = std::filesystem;
-
-constexpr std::string_view kSecret = "bench-secret";
-
-/// A captured create whose uuid is a new one each time, signed.
-class Requests {
-public:
-    explicit Requests(std::string body) : body_(std::move(body)) {
-        for (auto at = body_.find(kUuid); at != std::string::npos; at = body_.find(kUuid, at + 1))
-            places_.push_back(at);
-    }
-    std::string next() {
-        std::array<char, 40> uuid{};
-        const auto a = random_.bits();
-        const auto b = random_.bits();
-        std::snprintf(uuid.data(), uuid.size(), "%08llx-%04llx-4%03llx-8%03llx-%012llx",
-                      static_cast<unsigned long long>(a >> 32), static_cast<unsigned long long>((a >> 16) & 0xffff),
-                      static_cast<unsigned long long>(a & 0xfff), static_cast<unsigned long long>((b >> 48) & 0xfff),
-                      static_cast<unsigned long long>(b & 0xffffffffffff));
-        for (const auto place : places_) body_.replace(place, kUuid.size(), uuid.data());
-        return "POST /ingest/bench HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-               "application/json\r\nX-Webhook-Signature: " +
-               to_hex(hmac_sha256(kSecret, body_)) + "\r\nContent-Length: " + std::to_string(body_.size()) +
-               "\r\n\r\n" + body_;
-    }
-
-private:
-    static constexpr std::string_view kUuid = "9b2d3c1a-6f64-4a7e-8a39-2d9d1f0e0101";
-    std::string body_;
-    std::vector<std::size_t> places_;
-    SeededRandom random_{static_cast<std::uint64_t>(getpid())};
-};
 
 /// The reference: one epoll thread reads whole requests, inserts what came in one go in one transaction, answers.
 class Reference {
@@ -172,91 +140,28 @@ private:
     std::thread thread_;
 };
 
-/// The real binary with one source and, if wanted, one target that is never reached within the run.
-class Daemon {
-public:
-    Daemon(const fs::path& folder, const std::string& binary) : folder_(folder) {
-        std::ofstream(folder / "orbridge.yaml")
-            << "listen: 127.0.0.1:0\nstore: sqlite:" << (folder / "orbridge.db").string()
-            << "\nmappings: [" ORBRIDGE_ROOT
-            << "/mappings/openregister.yaml]\nsources:\n  bench: {type: openregister, register: off, secret: "
-            << kSecret << "}\ntargets: {}\nroutes: []\nlog: {level: error}\n";
-        const auto config = (folder / "orbridge.yaml").string();
-        const auto port_file = (folder / "port").string();
-        std::array<const char*, 7> arguments{binary.c_str(), "serve",           "--config", config.c_str(),
-                                             "--port-file",  port_file.c_str(), nullptr};
-        if (posix_spawn(&pid_, binary.c_str(), nullptr, nullptr, const_cast<char**>(arguments.data()), environ) != 0)
-            std::exit(1);
-        while (port_ == 0) {
-            std::ifstream(port_file) >> port_;
-            if (waitpid(pid_, nullptr, WNOHANG) == pid_) std::exit((std::fprintf(stderr, "the binary ended\n"), 1));
-        }
-    }
-    ~Daemon() {
-        ::kill(pid_, SIGTERM);
-        waitpid(pid_, nullptr, 0);
-    }
-    int port() const { return port_; }
-    /// User and system time so far, in seconds.
-    double cpu() const {
-        std::ifstream stat("/proc/" + std::to_string(pid_) + "/stat");
-        std::string text((std::istreambuf_iterator<char>(stat)), {});
-        std::istringstream fields(text.substr(text.rfind(')') + 2));
-        std::string skip;
-        long user = 0, system = 0;
-        for (int i = 0; i < 11; ++i) fields >> skip;
-        fields >> user >> system;
-        return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-    }
-
-private:
-    fs::path folder_;
-    pid_t pid_ = 0;
-    int port_ = 0;
-};
-
-double fsync_rate(const fs::path& folder) {
-    const int file = ::open((folder / "fsync").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-    const std::string block(4096, 'x');
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-    int count = 0;
-    for (; std::chrono::steady_clock::now() < end; ++count)
-        if (::write(file, block.data(), block.size()) < 0 || fdatasync(file) != 0) break;
-    ::close(file);
-    return count;
-}
-
-std::string captured_body() {
-    std::ifstream file(ORBRIDGE_TEST_DATA "/openregister/captures/ObjectCreatedEvent.standard.http", std::ios::binary);
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    return text.substr(text.find("\r\n\r\n") + 4);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 3;
     const std::chrono::seconds time{argc > 2 ? std::atoi(argv[2]) : 2};
-    const char* named = std::getenv("ORBRIDGE_BINARY");
-    const std::string binary = named != nullptr ? named : ORBRIDGE_ROOT "/build/release/orbridge";
-    const auto folder = fs::temp_directory_path() / ("orbridge-bench-" + std::to_string(getpid()));
-    fs::create_directories(folder);
-    Requests requests(captured_body());
+    const auto folder = bench_folder();
+    Requests requests;
     const MakeRequest make = [&] { return requests.next(); };
     std::printf("raw fdatasync: %.0f/s\n", fsync_rate(folder));
     std::printf("%-12s %-11s %10s %9s %9s %12s\n", "connections", "server", "accepts/s", "p50 ms", "p99 ms",
                 "CPU us each");
     {
         Reference reference(folder);
-        Daemon daemon(folder, binary);
+        Bridge daemon(folder, "targets: {}\nroutes: []\n");
         for (const int connections : {1, 16, 64, 256}) {
             std::map<std::string, std::array<std::vector<double>, 4>> figures;
             for (int round = 0; round < rounds; ++round) {
                 const auto plain = run_load(reference.port(), connections, time, make);
-                const auto cpu = daemon.cpu();
+                const auto cpu = daemon.cpu_seconds();
                 const auto ours = run_load(daemon.port(), connections, time, make);
                 const auto each =
-                    (daemon.cpu() - cpu) * 1e6 / static_cast<double>(std::max<std::uint64_t>(ours.answered, 1));
+                    (daemon.cpu_seconds() - cpu) * 1e6 / static_cast<double>(std::max<std::uint64_t>(ours.answered, 1));
                 if (ours.refused + ours.broken > 0)
                     std::printf("  %llu refused, %llu broken\n", static_cast<unsigned long long>(ours.refused),
                                 static_cast<unsigned long long>(ours.broken));
