@@ -95,7 +95,8 @@ void Dispatcher::tell(const Recorder::Dues& dues) {
 milliseconds Dispatcher::step() {
     const auto now = clock_.now();
     take_inbox(now);
-    if (blocked_until_ && now < *blocked_until_) return pause(now);
+    // Never for longer than the pause, also if the clock has been set back.
+    if (blocked_until_ && now < *blocked_until_ && *blocked_until_ - now <= settings_.store_pause) return pause(now);
     blocked_until_.reset();
     if (!missing_reported_) report_missing(now);
     start_timed(now);

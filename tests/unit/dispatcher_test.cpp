@@ -345,6 +345,18 @@ BOOST_AUTO_TEST_CASE(what_waits_behind_a_delivery_goes_on_even_if_the_answer_to_
     BOOST_TEST(rig.transport.request().url == "http://a/d2");
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_set_back_does_not_lengthen_the_pause_after_a_failure_of_the_store) {
+    Rig rig;
+    rig.store.add("a");
+    rig.store.failing = true;
+    rig.targets({"a"});
+    BOOST_CHECK(rig.run() == 1s);
+    rig.store.failing = false;
+    rig.clock.advance(-1h);
+    rig.run();
+    BOOST_TEST(rig.transport.waiting() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_asked_is_asked_again_after_a_pause) {
     Rig rig;
     rig.store.add("a");
