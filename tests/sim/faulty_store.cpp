@@ -71,7 +71,8 @@ Result<std::uint64_t> FaultyStore::end_pending(const std::optional<TargetId>& ta
                                                const std::string& reason, TimePoint now) {
     return call<Result<std::uint64_t>>("end_pending", [&] {
         auto ended = MemoryStore::end_pending(target, delivery, as, reason, now);
-        if (ended && *ended > 0 && delivery) ledger_.cancelled(*delivery);
+        if (ended && delivery) ledger_.cancelled(*delivery, as);
+        if (ended && target) ledger_.cancelled_all(*target, as);
         return ended;
     });
 }

@@ -159,7 +159,10 @@ void Ledger::died() {
 void Ledger::sent(const TargetId& target, const DeliveryId& delivery, bool inquiry) {
     trace_.say(inquiry ? "asks about" : "sends", delivery.value, "to", target.value);
     if (++in_flight_[target] > terms_[target].in_flight_max) complain("limits", target.value + " is asked too much");
-    if (++in_flight_total_ > in_flight_max_) complain("limits", "too much is in flight");
+    const auto& lease_end = terms_[target].lease_end;  // subscribers have room of their own
+    if (!lease_end && ++in_flight_total_ > in_flight_max_) complain("limits", "too much is in flight");
+    if (lease_end && clock_.now() >= *lease_end)
+        complain("lease", "sent after the end of the lease: " + delivery.value);
     auto* known = find(delivery);
     if (known == nullptr || known->target != target)
         return complain("duplicates", "sent under an id that no delivery has: " + delivery.value);
@@ -179,7 +182,7 @@ void Ledger::sent(const TargetId& target, const DeliveryId& delivery, bool inqui
 void Ledger::ended(const TargetId& target, const DeliveryId& delivery, const ExchangeEnd& end) {
     trace_.say("ended", delivery.value, end.arrived ? "arrived" : end.unclear ? "unclear" : "");
     --in_flight_[target];
-    --in_flight_total_;
+    if (!terms_[target].lease_end) --in_flight_total_;
     auto* known = find(delivery);
     if (known == nullptr) return;
     known->in_transit = false;
@@ -275,10 +278,18 @@ void Ledger::close(Known& delivery) {
     --open_;
 }
 
-void Ledger::cancelled(const DeliveryId& delivery) {
+void Ledger::cancelled_all(const TargetId& target, DeliveryState as) {
+    for (const auto& [id, known] : deliveries_)
+        if (known->target == target) cancelled(id, as);
+}
+
+void Ledger::cancelled(const DeliveryId& delivery, DeliveryState as) {
     auto* known = find(delivery);
     if (known == nullptr || !known->open) return;
-    trace_.say("cancelled", delivery.value);
+    trace_.say(to_text(as), delivery.value);
+    const auto& lease_end = terms_[known->target].lease_end;
+    if (as == DeliveryState::Expired && (!lease_end || clock_.now() < *lease_end))
+        complain("lease", delivery.value + " expired though nothing had ended");
     known->cancelled = true;
     close(*known);
 }

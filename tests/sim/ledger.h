@@ -32,6 +32,7 @@ struct Terms {
     bool asks = false;    ///< its recipe asks what became of an attempt whose end was unclear
     bool single = false;  ///< the other side takes an id once only
     bool ordered = true;
+    std::optional<TimePoint> lease_end{};
     bool steady = false;  ///< it never fails, so nothing excuses a delay but what disturbs the bridge itself
 };
 
@@ -53,7 +54,8 @@ public:
     void stored(const NewEvent& event);
     void added(const EventId& event, const std::vector<NewDelivery>& deliveries);
     void settled(const Settle& settle);
-    void cancelled(const DeliveryId& delivery);
+    void cancelled(const DeliveryId& delivery, DeliveryState as);
+    void cancelled_all(const TargetId& target, DeliveryState as);
 
     // ---- told by the bridge's side of the store
     void claimed(const ClaimBatch& batch, TimePoint now, int limit);

@@ -27,6 +27,7 @@ const std::vector<Mutant>& mutants() {
         {Bug::ForgetWake, "forget-wake", "does not tell the dispatcher of every new event"},
         {Bug::NewIdOnRetry, "new-id-on-retry", "gives a delivery another id when it is tried again"},
         {Bug::OneAtATime, "one-at-a-time", "makes one exchange after another, so that a hanging one stops all"},
+        {Bug::IgnoreLease, "ignore-lease", "calls a subscriber whose lease has ended"},
         {Bug::SecretInLog, "secret-in-log", "puts the token into a reason"},
     };
     return all;

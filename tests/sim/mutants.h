@@ -37,6 +37,7 @@ enum class Bug {
     NewIdOnRetry,
     OneAtATime,
     SecretInLog,
+    IgnoreLease,
 };
 
 struct Mutant {

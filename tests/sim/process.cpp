@@ -26,7 +26,8 @@ Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<co
       dispatcher_(world.store, world.transport, recorder_, world.clock, world.random, log_,
                   dispatcher_settings(world.config)),
       ingest_([this] { return plan_; }, world.store, names_, ids_, world.clock, metrics_, log_,
-              [this](const std::vector<TargetId>& targets) { wake(targets); }),
+              [this](const std::vector<TargetId>& targets) { wake(targets); },
+              [this](const Event&) { return make_matches(world_); }),
       replay_(
           world.store, ids_, world.clock, [this](const Event& event) { return ingest_.remap(event); },
           [this] { return std::shared_ptr<const Router>(plan_, &plan_->router); },
@@ -34,6 +35,7 @@ Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<co
           [this](const std::vector<TargetId>& targets) { wake(targets); }) {
     recorder_.when_work([this] { schedule(recorder_turn_, world_.some(0, 20), &Process::run_recorder); });
     world_.transport.begin_life([this] { schedule(dispatcher_turn_, milliseconds{0}, &Process::run_dispatcher); });
+    dispatcher_.set_family(make_family(world_));
     configure(configured_);
 }
 

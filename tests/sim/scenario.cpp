@@ -51,9 +51,14 @@ private:
         targets.back().manner = {{Fate::Never, number(700, 1'000)}};
         targets.push_back({.id = {"plain"}, .kind = OtherSide::Kind::Plain, .in_flight_max = number(1, 5)});
         const int share = number(0, 60);
-        targets.back().manner = {{Fate::Never, share},       {Fate::Refused, share}, {Fate::ResetBefore, share},
-                                 {Fate::ResetAfter, share},  {Fate::Trouble, share}, {Fate::TroubleAfter, share},
-                                 {Fate::AnsweredLate, share}};
+        const Manner uncertain = {{Fate::Never, share},       {Fate::Refused, share}, {Fate::ResetBefore, share},
+                                  {Fate::ResetAfter, share},  {Fate::Trouble, share}, {Fate::TroubleAfter, share},
+                                  {Fate::AnsweredLate, share}};
+        targets.back().manner = uncertain;
+        if (!chance(40)) return;
+        targets.push_back({.id = target_of_hook("subscriber"), .kind = OtherSide::Kind::Plain, .in_flight_max = 1});
+        targets.back().lease = milliseconds{number(5'000, 2 * static_cast<int>(scenario_.length.count()))};
+        targets.back().manner = uncertain;
     }
 
     void make_changes() {

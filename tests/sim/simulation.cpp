@@ -23,9 +23,23 @@ std::vector<EventId> events_in(const Answer& answer) {
     return events;
 }
 
+Terms terms_of(const TargetConfig& target) {
+    const bool windmill = target.kind == OtherSide::Kind::Windmill;
+    Terms terms;
+    terms.schedule = target.retry.schedule;
+    terms.jitter = target.retry.jitter;
+    terms.in_flight_max = target.in_flight_max;
+    terms.asks = terms.single = windmill;
+    terms.ordered = windmill || target.lease;
+    terms.steady = target.steady;
+    if (target.lease) terms.lease_end = VirtualClock::kStart + *target.lease;
+    return terms;
+}
+
 std::set<TargetId> all_targets(const Config& config) {
     std::set<TargetId> all;
-    for (const auto& target : config.targets) all.insert(target.id);
+    for (const auto& target : config.targets)
+        if (!target.lease) all.insert(target.id);
     return all;
 }
 
@@ -38,9 +52,7 @@ Simulation::Simulation(const Scenario& scenario, std::shared_ptr<const MappingSe
       world_(scenario.seed, scenario.config, bug, tracing),
       configured_(all_targets(scenario.config)) {
     for (const auto& target : scenario.config.targets) {
-        const bool windmill = target.kind == OtherSide::Kind::Windmill;
-        world_.ledger.set_terms(target.id, {target.retry.schedule, target.retry.jitter, target.in_flight_max, windmill,
-                                            windmill, windmill, target.steady});
+        world_.ledger.set_terms(target.id, terms_of(target));
         world_.transport.add(target.id, target.kind, target.manner);
     }
     if (bug == Bug::OneAtATime) world_.transport.one_at_a_time();
@@ -146,7 +158,7 @@ void Simulation::tell_again(const Telling& telling, int tries) {
 void Simulation::tell(const Telling& telling, int tries) {
     if (!process_) return tell_again(telling, tries);
     const auto& verb = scenario_.changes.at(static_cast<std::size_t>(telling.change)).verb;
-    world_.ledger.telling(telling.change, expected_targets(scenario_.config, configured_, verb));
+    world_.ledger.telling(telling.change, expected_targets(world_, configured_, verb));
     std::optional<Answer> answer;
     guarded([&] {
         const auto request = request_for(scenario_, telling);

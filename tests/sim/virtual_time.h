@@ -14,13 +14,14 @@ namespace orbridge::sim {
 /// can be put forward and back.
 class VirtualClock final : public Clock {
 public:
+    static constexpr TimePoint kStart{std::chrono::hours{500'000}};
+
     TimePoint now() const override { return kStart + elapsed_ + offset_; }
     milliseconds elapsed() const { return elapsed_; }
     void run_to(milliseconds elapsed) { elapsed_ = std::max(elapsed_, elapsed); }
     void step(milliseconds by) { offset_ += by; }
 
 private:
-    static constexpr TimePoint kStart{std::chrono::hours{500'000}};
     milliseconds elapsed_{0};
     milliseconds offset_{0};
 };

@@ -12,6 +12,20 @@ namespace {
 /// The steady and the plain target take all, the others only what is made or changed.
 bool takes_all(const TargetConfig& target) { return target.steady || target.kind == OtherSide::Kind::Plain; }
 
+/// As a subscription's: nothing is written once its lease has ended.
+class LeasedRecipe final : public test::PlainRecipe {
+public:
+    LeasedRecipe(const World& world, const TargetConfig& target) : world_(world), target_(target) {}
+    Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const override {
+        if (!world_.lease_runs(target_)) return Error{Error::Kind::Conflict, "the lease has ended"};
+        return PlainRecipe::request_for(delivery, route);
+    }
+
+private:
+    const World& world_;
+    const TargetConfig& target_;
+};
+
 std::shared_ptr<const Recipe> recipe_for(const TargetConfig& target) {
     if (target.kind == OtherSide::Kind::Plain) return std::make_shared<test::PlainRecipe>();
     windmill::WindmillSettings settings;
@@ -33,10 +47,10 @@ RouteSettings route_to(const TargetConfig& target) {
 
 }  // namespace
 
-std::set<TargetId> expected_targets(const Config& config, const std::set<TargetId>& configured,
-                                    const std::string& verb) {
+std::set<TargetId> expected_targets(const World& world, const std::set<TargetId>& configured, const std::string& verb) {
     std::set<TargetId> targets;
-    for (const auto& target : config.targets)
+    for (const auto& match : make_matches(world)) targets.insert(match.target);
+    for (const auto& target : world.config.targets)
         if (configured.count(target.id) != 0 && (takes_all(target) || verb != "Deleted")) targets.insert(target.id);
     return targets;
 }
@@ -64,6 +78,26 @@ std::vector<DeliveryTarget> make_delivery_targets(const World& world, const std:
         targets.push_back(std::move(made));
     }
     return targets;
+}
+
+std::vector<Match> make_matches(const World& world) {
+    std::vector<Match> matches;
+    for (const auto& target : world.config.targets)
+        if (target.lease && world.lease_runs(target)) matches.push_back({target.id, "subscription", true});
+    return matches;
+}
+
+TargetFamily make_family(const World& world) {
+    TargetFamily family;
+    family.prefix = kHookPrefix;
+    family.find = [&world](const TargetId& id) -> std::optional<DeliveryTarget> {
+        for (const auto& target : world.config.targets)
+            if (target.id == id && world.lease_runs(target))
+                return DeliveryTarget{id, std::make_shared<LeasedRecipe>(world, target), target.in_flight_max,
+                                      target.retry};
+        return std::nullopt;
+    };
+    return family;
 }
 
 }  // namespace orbridge::sim

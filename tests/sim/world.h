@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/normalize/mapping.h"
 #include "bridge/receive/ingest.h"
+#include "bridge/store/subscription.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/mutants.h"
@@ -27,6 +29,7 @@ struct TargetConfig {
     RetryPolicy retry = default_retry_policy();
     Manner manner{};
     bool steady = false;
+    std::optional<milliseconds> lease{};  ///< a subscriber's, from the start on; it is not configured
 };
 
 /// What the bridge is configured with. `order: none` is the plain target's.
@@ -50,6 +53,10 @@ struct World {
     milliseconds some(int least, int most) {
         return milliseconds{least + static_cast<int>(random.bits() % static_cast<std::uint64_t>(most - least + 1))};
     }
+    /// Whether a subscriber may be called now.
+    bool lease_runs(const TargetConfig& target) const {
+        return bug == Bug::IgnoreLease || clock.now() < VirtualClock::kStart + *target.lease;
+    }
     bool chance(int percent) { return static_cast<int>(random.bits() % 100) < percent; }
 
     Config config;
@@ -65,10 +72,12 @@ struct World {
 };
 
 /// Which targets get an event with such a name, if these are configured: the routes once more, in other words.
-std::set<TargetId> expected_targets(const Config& config, const std::set<TargetId>& configured,
-                                    const std::string& verb);
+std::set<TargetId> expected_targets(const World& world, const std::set<TargetId>& configured, const std::string& verb);
 std::shared_ptr<const IngestPlan> make_ingest_plan(const Config& config, const std::set<TargetId>& configured,
                                                    std::shared_ptr<const MappingSet> mappings);
+/// The subscribers whose lease runs.
+std::vector<Match> make_matches(const World& world);
+TargetFamily make_family(const World& world);
 std::vector<DeliveryTarget> make_delivery_targets(const World& world, const std::set<TargetId>& configured);
 
 }  // namespace orbridge::sim
