@@ -280,7 +280,10 @@ void Dispatcher::asked(const FlightPtr& flight, Transport::Finished finished) {
     switch (arrived) {
         case Recipe::Arrived::Yes:
             return conclude(flight, Delivered{.reference = delivery.id.value, .duplicate = true}, response);
-        case Recipe::Arrived::No: flight->unclear = false; return send(flight);
+        case Recipe::Arrived::No:
+            if (flight->claim.until <= clock_.now()) return lose(flight);
+            flight->unclear = false;
+            return send(flight);
         case Recipe::Arrived::Unknown: return conclude(flight, still_unknown(finished.exchange), response);
     }
 }
@@ -354,6 +357,15 @@ void Dispatcher::drop(const FlightPtr& flight, const std::string& reason) {
         store_failed(ended.error(), now);
     }
     lane.due = std::min(lane.due.value_or(now), now);  // what waited behind it
+    leave(flight);
+}
+
+/// Its hold has run out, as when the clock is put forward: it may be in other hands, and is theirs to send.
+void Dispatcher::lose(const FlightPtr& flight) {
+    const auto now = clock_.now();
+    log_.warn("delivery.claim_lost",
+              {{"delivery", flight->claim.delivery.id}, {"target", flight->claim.delivery.target}});
+    flight->lane->due = std::min(flight->lane->due.value_or(now), now);
     leave(flight);
 }
 

@@ -142,6 +142,7 @@ private:
     void conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response);
     bool given_back(const FlightPtr& flight, const Exchange& exchange);
     void drop(const FlightPtr& flight, const std::string& reason);
+    void lose(const FlightPtr& flight);
     void leave(const FlightPtr& flight);
 
     Store& store_;

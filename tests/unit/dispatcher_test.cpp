@@ -239,6 +239,19 @@ BOOST_AUTO_TEST_CASE(after_an_unclear_end_the_other_side_is_asked_first) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_sent_once_the_hold_has_run_out_while_the_other_side_was_asked) {
+    Rig rig;
+    rig.recipe->asks = true;
+    rig.store.add("a").delivery.unclear = true;
+    rig.targets({"a"});
+    rig.run();
+    rig.clock.advance(1h);
+    rig.answer(404);
+    BOOST_TEST(rig.transport.waiting() == 0u);
+    BOOST_TEST(rig.dispatcher.in_flight() == 0);
+    BOOST_TEST(rig.logged("delivery.claim_lost") == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_is_asked_about_an_attempt_may_also_want_to_be_left_alone) {
     Rig rig;
     rig.recipe->asks = true;
