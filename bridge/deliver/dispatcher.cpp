@@ -170,7 +170,11 @@ bool Dispatcher::refresh(Lane& lane, TimePoint now) {
     queue(lane, now);
     const auto ended =
         store_.end_pending(lane.id, std::nullopt, DeliveryState::Expired, "there is no such target", now);
-    if (!ended) log_.error("dispatcher.store_unavailable", {{"reason", ended.error().message}});
+    if (!ended) {  // asked for again, as nothing else would
+        log_.error("dispatcher.store_unavailable", {{"reason", ended.error().message}});
+        lane.due = now + settings_.store_pause;
+        queue(lane, now);
+    }
     return false;
 }
 
@@ -187,8 +191,10 @@ void Dispatcher::forget_idle() {
 /// Puts the lane where it belongs: among the ready, the timed, or nowhere.
 void Dispatcher::queue(Lane& lane, TimePoint now) {
     if (lane.timer) timers_.erase({*std::exchange(lane.timer, std::nullopt), &lane});
-    if (lane.ready || !lane.due || !lane.recipe || lane.in_flight >= lane.in_flight_max) return;
-    if (*lane.due <= now) {
+    if (lane.ready || !lane.due) return;
+    const bool gone = of_family(lane) && !lane.recipe;  // what waits for it is still to be ended
+    if (!gone && (!lane.recipe || lane.in_flight >= lane.in_flight_max)) return;
+    if (*lane.due <= now && !gone) {
         lane.ready = true;
         lane.group->ready.push_back(&lane);
     } else {
@@ -198,7 +204,10 @@ void Dispatcher::queue(Lane& lane, TimePoint now) {
 }
 
 void Dispatcher::start_timed(TimePoint now) {
-    while (!timers_.empty() && timers_.begin()->first <= now) queue(*timers_.begin()->second, now);
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+        auto& lane = *timers_.begin()->second;
+        if (!of_family(lane) || refresh(lane, now)) queue(lane, now);
+    }
 }
 
 bool Dispatcher::may_claim(const Group& group) const {
@@ -215,7 +224,11 @@ void Dispatcher::claim_ready(Group& group, TimePoint now) {
         auto& lane = *group.ready.front();
         group.ready.pop_front();
         lane.ready = false;
-        if (lane.recipe && lane.in_flight < lane.in_flight_max && !claim_from(lane, now)) return;
+        if (!lane.recipe || lane.in_flight >= lane.in_flight_max) {
+            queue(lane, now);  // it has gone, or become full, since it was put there
+        } else if (!claim_from(lane, now)) {
+            return;
+        }
     }
 }
 

@@ -70,6 +70,19 @@ BOOST_AUTO_TEST_CASE(what_was_pending_at_the_start_is_delivered) {
     BOOST_TEST(rig.transport.waiting() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_for_a_target_that_is_gone_expires_once_the_store_is_there) {
+    Rig rig;
+    rig.run();
+    rig.add("hook:gone");
+    rig.store.failing = true;
+    rig.run();
+    rig.store.failing = false;
+    BOOST_TEST(rig.store.row(1).state == "pending");
+    rig.clock.advance(1s);
+    rig.run();
+    BOOST_TEST(rig.store.row(1).state == "expired");
+}
+
 BOOST_AUTO_TEST_CASE(what_waits_for_a_target_that_is_gone_expires) {
     Rig rig;
     rig.store.add("hook:gone");
