@@ -98,6 +98,7 @@ milliseconds Dispatcher::step() {
     // Never for longer than the pause, also if the clock has been set back.
     if (blocked_until_ && now < *blocked_until_ && *blocked_until_ - now <= settings_.store_pause) return pause(now);
     blocked_until_.reset();
+    if (!all_restored_ && !restore_lanes(now)) return pause(now);
     if (!missing_reported_) report_missing(now);
     start_timed(now);
     claim_ready(now);
@@ -108,6 +109,7 @@ milliseconds Dispatcher::step() {
 void Dispatcher::take_inbox(TimePoint now) {
     auto inbox = inbox_.with([](Inbox& shared) { return std::exchange(shared, {}); });
     if (inbox.targets) configure(*std::move(inbox.targets), now);
+    for (const auto& order : inbox.orders) obey(order, now);
     for (const auto& [target, due] : inbox.dues) set_due(lane_of(target), due, now);
 }
 
@@ -116,13 +118,22 @@ void Dispatcher::configure(std::vector<DeliveryTarget> targets, TimePoint now) {
         if (!of_family(*lane)) lane->recipe = nullptr;
     for (auto& target : targets) {
         auto& lane = lane_of(target.id);
-        lane.recipe = std::move(target.recipe);
-        lane.in_flight_max = target.in_flight_max;
-        lane.retry = std::move(target.retry);
+        configure(lane, std::move(target), now);
         lane.reported = false;
         set_due(lane, TimePoint{}, now);
     }
+    for (auto& [id, lane] : lanes_)
+        if (!lane->recipe) hide(*lane);
     missing_reported_ = false;
+    all_restored_ = false;
+}
+
+void Dispatcher::configure(Lane& lane, DeliveryTarget target, TimePoint now) {
+    lane.recipe = std::move(target.recipe);
+    lane.retry = std::move(target.retry);
+    lane.limited = target.rate.requests > 0;
+    lane.gate.configure({target.in_flight_max, target.rate, target.breaker, lane.retry.wait_max});
+    show(lane, now);
 }
 
 /// What waits for a target that is not configured stays pending: it may come back, or be cancelled by hand.
@@ -146,6 +157,7 @@ Dispatcher::Lane& Dispatcher::lane_of(const TargetId& id) {
         lane = std::make_unique<Lane>();
         lane->id = id;
         lane->group = family_.find && id.value.starts_with(family_.prefix) ? &family_group_ : &configured_;
+        lane->restored = of_family(*lane);  // its state is not kept
     }
     return *lane;
 }
@@ -159,13 +171,12 @@ void Dispatcher::set_due(Lane& lane, TimePoint due, TimePoint now) {
 /// What a target of the family is now. False: it is not there any more, and what waits for it has ended.
 bool Dispatcher::refresh(Lane& lane, TimePoint now) {
     auto target = family_.find(lane.id);
-    lane.recipe = target ? std::move(target->recipe) : nullptr;
     perhaps_idle_.push_back(lane.id);
     if (target) {
-        lane.in_flight_max = target->in_flight_max;
-        lane.retry = std::move(target->retry);
+        configure(lane, *std::move(target), now);
         return true;
     }
+    lane.recipe = nullptr;
     lane.due.reset();
     queue(lane, now);
     const auto ended =
@@ -178,28 +189,48 @@ bool Dispatcher::refresh(Lane& lane, TimePoint now) {
     return false;
 }
 
-/// Whoever comes and goes must not be remembered for ever.
+/// Whoever comes and goes must not be remembered for ever: of those in trouble one is looked at each time.
 void Dispatcher::forget_idle() {
-    for (const auto& id : std::exchange(perhaps_idle_, {})) {
-        const auto found = lanes_.find(id);
-        if (found == lanes_.end()) continue;
-        const auto& lane = *found->second;
-        if (lane.in_flight == 0 && !lane.due && !lane.timer && !lane.ready) lanes_.erase(found);
-    }
+    if (perhaps_idle_.empty()) return;
+    for (const auto& id : std::exchange(perhaps_idle_, {}))
+        if (!forget(id)) idle_in_trouble_.push_back(id);
+    if (idle_in_trouble_.empty()) return;
+    const auto id = std::move(idle_in_trouble_.front());
+    idle_in_trouble_.pop_front();
+    if (!forget(id)) idle_in_trouble_.push_back(id);
+}
+
+/// False: it is idle, but its gate knows something that is still of use.
+bool Dispatcher::forget(const TargetId& id) {
+    const auto found = lanes_.find(id);
+    if (found == lanes_.end()) return true;
+    auto& lane = *found->second;
+    if (lane.in_flight > 0 || lane.due || lane.timer || lane.ready) return true;
+    if (!lane.gate.at_rest(clock_.now()) && family_.find(id)) return false;
+    hide(lane);
+    lanes_.erase(found);
+    return true;
 }
 
 /// Puts the lane where it belongs: among the ready, the timed, or nowhere.
 void Dispatcher::queue(Lane& lane, TimePoint now) {
     if (lane.timer) timers_.erase({*std::exchange(lane.timer, std::nullopt), &lane});
-    if (lane.ready || !lane.due) return;
+    if (lane.ready || !lane.due || !lane.restored) return;
     const bool gone = of_family(lane) && !lane.recipe;  // what waits for it is still to be ended
-    if (!gone && (!lane.recipe || lane.in_flight >= lane.in_flight_max)) return;
-    if (*lane.due <= now && !gone) {
+    if (!gone && !lane.recipe) return;
+    auto when = *lane.due;
+    if (!gone && lane.gate.room(now, lane.in_flight) == 0) {
+        const auto opening = lane.gate.opens(now, lane.in_flight);
+        if (!opening) return;
+        when = std::max(when, *opening);
+        show(lane, now);
+    }
+    if (when <= now && !gone) {
         lane.ready = true;
         lane.group->ready.push_back(&lane);
     } else {
-        lane.timer = lane.due;
-        timers_.emplace(*lane.timer, &lane);
+        lane.timer = when;
+        timers_.emplace(when, &lane);
     }
 }
 
@@ -224,19 +255,20 @@ void Dispatcher::claim_ready(Group& group, TimePoint now) {
         auto& lane = *group.ready.front();
         group.ready.pop_front();
         lane.ready = false;
-        if (!lane.recipe || lane.in_flight >= lane.in_flight_max) {
+        const int room = lane.recipe ? lane.gate.room(now, lane.in_flight) : 0;
+        if (room == 0) {
             queue(lane, now);  // it has gone, or become full, since it was put there
-        } else if (!claim_from(lane, now)) {
+        } else if (!claim_from(lane, room, now)) {
             return;
         }
     }
 }
 
 /// An equal share of the room for each target that waits for it.
-bool Dispatcher::claim_from(Lane& lane, TimePoint now) {
-    const int room = lane.group->in_flight_max - lane.group->in_flight;
-    const int share = std::max(1, room / static_cast<int>(lane.group->ready.size() + 1));
-    auto batch = store_.claim(lane.id, now, settings_.hold, std::min(share, lane.in_flight_max - lane.in_flight));
+bool Dispatcher::claim_from(Lane& lane, int room, TimePoint now) {
+    const int of_all = lane.group->in_flight_max - lane.group->in_flight;
+    const int share = std::max(1, of_all / static_cast<int>(lane.group->ready.size() + 1));
+    auto batch = store_.claim(lane.id, now, settings_.hold, std::min(share, room));
     if (!batch) {
         store_failed(batch.error(), now);
         queue(lane, now);
@@ -244,6 +276,8 @@ bool Dispatcher::claim_from(Lane& lane, TimePoint now) {
     }
     lane.due = batch->next_due;
     if (batch->claims.empty() && lane.due) lane.due = std::max(*lane.due, now + kAskAgain);
+    if (!batch->claims.empty() && lane.gate.probing(now)) log_gate(lane, "target.breaker", now);
+    lane.gate.started(static_cast<int>(batch->claims.size()), now);
     for (auto& claim : batch->claims) begin(lane, std::move(claim), now);
     queue(lane, now);
     return true;
@@ -264,7 +298,7 @@ milliseconds Dispatcher::pause(TimePoint now) const {
 // ---- one attempt ----------------------------------------------------------------------------------
 
 void Dispatcher::begin(Lane& lane, Claim claim, TimePoint now) {
-    ++lane.in_flight;
+    lane.shown->in_flight = ++lane.in_flight;
     ++lane.group->in_flight;
     ++in_flight_;
     const auto flight = std::make_shared<Flight>();
@@ -346,7 +380,9 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const
                       .answer = response != nullptr ? response->body : std::string()};
     const auto* retry = std::get_if<Retry>(&outcome);
     const double random = retry != nullptr ? random_.unit() : 0;
-    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, clock_.now(), random);
+    const auto now = clock_.now();
+    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, now, random);
+    gate_changed(*flight->lane, flight->lane->gate.ended(outcome, response != nullptr, now), now);
     // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
     if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
@@ -387,6 +423,7 @@ void Dispatcher::leave(const FlightPtr& flight) {
     --in_flight_;
     --lane.group->in_flight;
     --lane.in_flight;
+    if (lane.shown) lane.shown->in_flight = lane.in_flight;
     if (of_family(lane)) perhaps_idle_.push_back(lane.id);
     queue(lane, clock_.now());
 }

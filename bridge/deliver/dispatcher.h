@@ -1,12 +1,15 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -17,6 +20,7 @@
 #include "bridge/deliver/recipe.h"
 #include "bridge/deliver/recorder.h"
 #include "bridge/deliver/transport.h"
+#include "bridge/record/gate.h"
 #include "bridge/record/settle.h"
 #include "bridge/store/store.h"
 
@@ -28,6 +32,14 @@ struct DeliveryTarget {
     std::shared_ptr<const Recipe> recipe;
     int in_flight_max = 10;
     RetryPolicy retry = default_retry_policy();
+    RateLimit rate{};
+    std::optional<BreakerPolicy> breaker{};  ///< nothing: off, and no slow start
+};
+
+/// A target as it stands now.
+struct TargetView {
+    GateState gate;
+    int in_flight = 0;
 };
 
 /// Targets of one kind that come and go by themselves, and have room of their own: they neither take from the
@@ -52,8 +64,8 @@ struct DispatcherSettings {
 /// it to the recorder. It keeps to each target's cap and the common one, and takes targets in turn, so that
 /// one that hangs or has a long queue holds up no other. It asks the store only when something is due.
 ///
-/// One thread drives it: run(), or in tests step() and the transport's poll() in turn. set_targets() and wake()
-/// from any thread. Everything given to it must outlive it; the recorder must not step after it is gone.
+/// One thread drives it: run(), or in tests step() and the transport's poll() in turn. All else may be
+/// called from any thread. Everything given to it must outlive it; the recorder must not step after it is gone.
 class Dispatcher {
 public:
     Dispatcher(Store& store, Transport& transport, Recorder& recorder, const Clock& clock, Random& random, Log& log,
@@ -66,6 +78,16 @@ public:
     /// These targets may have something due: to be called after each commit that adds deliveries.
     void wake(const std::vector<TargetId>& targets);
 
+    /// Nothing more starts until it is resumed, over restarts too. Nothing is dropped.
+    void pause(const TargetId& target, std::string reason);
+    /// Ends a pause, or an open breaker's wait: the next delivery is a probe.
+    void resume(const TargetId& target);
+    /// Much is about to be delivered to them: they begin with one at a time.
+    void start_slowly(const std::vector<TargetId>& targets);
+    /// The targets that are configured, or have something to do.
+    std::map<TargetId, TargetView> views() const;
+    std::optional<TargetView> view(const TargetId& target) const;
+
     /// Starts what may be started now. How long the transport may be polled for.
     milliseconds step();
     /// Until stopped; then waits for what is in flight, at most for the stop timeout, and stops the transport.
@@ -73,7 +95,7 @@ public:
     /// The second half of run().
     void finish();
 
-    int in_flight() const { return in_flight_; }
+    int in_flight() const { return in_flight_; }  ///< driving thread only
 
 private:
     struct Lane;
@@ -83,14 +105,22 @@ private:
         int in_flight = 0;
         std::deque<Lane*> ready{};  ///< have something due and room for it; taken in turn
     };
+    /// What others may see of a lane.
+    struct Shown {
+        std::atomic<int> in_flight{0};
+        Guarded<GateState> gate;
+    };
     /// What is known of one target. Flights and queues hold its address; only idle ones of the family are removed.
     struct Lane {
         TargetId id;
         Group* group = nullptr;
         std::shared_ptr<const Recipe> recipe;  ///< none: not configured
-        int in_flight_max = 0;
+        Gate gate;
         RetryPolicy retry;
         int in_flight = 0;
+        bool limited = false;   ///< has a rate limit
+        bool restored = false;  ///< what an earlier run knew of it is read
+        std::shared_ptr<Shown> shown;
         std::optional<TimePoint> due;    ///< when to ask the store
         std::optional<TimePoint> timer;  ///< its place in timers_
         bool ready = false;              ///< stands in its group's queue
@@ -101,6 +131,11 @@ private:
         bool operator()(const std::pair<TimePoint, Lane*>& a, const std::pair<TimePoint, Lane*>& b) const {
             return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
         }
+    };
+    struct Order {
+        enum class What { Pause, Resume, StartSlowly } what;
+        TargetId target;
+        std::string reason{};
     };
     struct Flight {
         Claim claim;
@@ -114,23 +149,35 @@ private:
     struct Inbox {
         std::optional<std::vector<DeliveryTarget>> targets;
         Recorder::Dues dues;
+        std::vector<Order> orders;
     };
 
     void tell(const Recorder::Dues& dues);
+    void order(Order order);
+    void obey(const Order& order, TimePoint now);
     void take_inbox(TimePoint now);
     void configure(std::vector<DeliveryTarget> targets, TimePoint now);
+    void configure(Lane& lane, DeliveryTarget target, TimePoint now);
     void report_missing(TimePoint now);
+    bool restore_lanes(TimePoint now);
+    bool restore(Lane& lane);
+    void keep(const Lane& lane);
+    void show(Lane& lane, TimePoint now);
+    void hide(Lane& lane);
+    void gate_changed(Lane& lane, const Gate::Change& change, TimePoint now);
+    void log_gate(const Lane& lane, std::string_view message, TimePoint now);
     Lane& lane_of(const TargetId& id);
     bool of_family(const Lane& lane) const { return lane.group == &family_group_; }
     bool refresh(Lane& lane, TimePoint now);
     void forget_idle();
+    bool forget(const TargetId& id);
     void set_due(Lane& lane, TimePoint due, TimePoint now);
     void queue(Lane& lane, TimePoint now);
     void start_timed(TimePoint now);
     void claim_ready(TimePoint now);
     void claim_ready(Group& group, TimePoint now);
     bool may_claim(const Group& group) const;
-    bool claim_from(Lane& lane, TimePoint now);
+    bool claim_from(Lane& lane, int room, TimePoint now);
     void store_failed(const Error& error, TimePoint now);
     milliseconds pause(TimePoint now) const;
 
@@ -154,6 +201,7 @@ private:
     const DispatcherSettings settings_;
 
     Guarded<Inbox> inbox_;
+    Guarded<std::map<TargetId, std::shared_ptr<Shown>>> shown_;
 
     // Of the driving thread alone.
     std::unordered_map<TargetId, std::unique_ptr<Lane>> lanes_;
@@ -161,10 +209,12 @@ private:
     Group configured_;
     Group family_group_;
     std::vector<TargetId> perhaps_idle_;                    ///< of the family
+    std::deque<TargetId> idle_in_trouble_;                  ///< of the family; kept for what their breakers know
     std::set<std::pair<TimePoint, Lane*>, Sooner> timers_;  ///< have room, and something due later
     int in_flight_ = 0;
     std::optional<TimePoint> blocked_until_;  ///< the store could not be asked
     bool missing_reported_ = true;
+    bool all_restored_ = true;
     bool stopping_ = false;
 };
 

@@ -31,9 +31,18 @@ void Recorder::add(Settle settle) {
     if (first && wake_) wake_();
 }
 
+void Recorder::keep(const std::string& key, std::string value) {
+    {
+        const std::lock_guard lock(mutex_);
+        notes_[key] = std::move(value);
+    }
+    if (wake_) wake_();
+}
+
 milliseconds Recorder::step() {
+    const auto next_note = write_note();
     if (batch_.empty()) take_batch();
-    if (batch_.empty()) return kIdle;
+    if (batch_.empty()) return next_note;
     const auto recorded = store_.settle(batch_, clock_.now());
     if (!recorded) return failed(recorded.error());
     if (pause_.count() > 0) log_.info("recorder.recovered", {{"backlog", backlog_.load()}});
@@ -41,6 +50,28 @@ milliseconds Recorder::step() {
     tell(*recorded);
     drop_batch();
     return milliseconds{0};
+}
+
+/// One at a time, so that attempts wait for none of them long. What was kept meanwhile is newer.
+milliseconds Recorder::write_note() {
+    std::map<std::string, std::string>::node_type note;
+    {
+        const std::lock_guard lock(mutex_);
+        if (notes_.empty()) return kIdle;
+        note = notes_.extract(notes_.begin());
+    }
+    const auto written = store_.set_note(note.key(), note.mapped());
+    const std::lock_guard lock(mutex_);
+    if (!written) {
+        notes_.insert(std::move(note));
+        if (note_pause_.count() == 0) log_.error("recorder.store_unavailable", {{"reason", written.error().message}});
+        note_pause_ = std::clamp(note_pause_ * 2, settings_.retry_least, settings_.retry_most);
+        return note_pause_;
+    }
+    note_pause_ = milliseconds{0};
+    if (!notes_.empty()) return milliseconds{0};
+    if (backlog_ == 0) empty_.notify_all();
+    return kIdle;
 }
 
 void Recorder::take_batch() {
@@ -122,7 +153,7 @@ void Recorder::log_attempt(const Settle& settle) {
 
 bool Recorder::wait_until_empty(milliseconds limit) {
     std::unique_lock lock(mutex_);
-    return empty_.wait_for(lock, limit, [this] { return backlog_ == 0; });
+    return empty_.wait_for(lock, limit, [this] { return backlog_ == 0 && notes_.empty(); });
 }
 
 }  // namespace orbridge

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +35,8 @@ public:
 
     /// Never blocks on I/O.
     void add(Settle settle);
+    /// Stores a note soon, the last one of a key if there are several. Never blocks on I/O.
+    void keep(const std::string& key, std::string value);
     std::size_t backlog() const { return backlog_; }
     /// Writes one batch. How long it may sleep unless woken.
     milliseconds step();
@@ -48,6 +52,7 @@ public:
     void when_due(std::function<void(const Dues&)> tell) { due_ = std::move(tell); }
 
 private:
+    milliseconds write_note();
     void take_batch();
     milliseconds failed(const Error& error);
     void tell(const std::vector<bool>& recorded);
@@ -65,12 +70,14 @@ private:
     std::mutex mutex_;
     std::condition_variable empty_;
     std::deque<Settle> queue_;
+    std::map<std::string, std::string> notes_;
     std::atomic<std::size_t> backlog_{0};
 
     // Of step() alone.
     std::vector<Settle> batch_;
     std::size_t batch_max_;
-    milliseconds pause_{0};  ///< zero: the store is well
+    milliseconds pause_{0};       ///< zero: the store is well
+    milliseconds note_pause_{0};  ///< likewise
 };
 
 }  // namespace orbridge

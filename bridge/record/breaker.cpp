@@ -71,18 +71,30 @@ bool Breaker::too_many() const {
     return static_cast<double>(failed) >= policy_.failure_share * count;
 }
 
-void Breaker::succeeded(TimePoint now) {
-    if (open_until_) {
-        open_until_.reset();
-        opened_in_a_row_ = 0;
-        recent_.clear();
-        slow_limit_ = 1;
-    }
+void Breaker::close() {
     in_a_row_ = 0;
     failing_since_.reset();
+    if (!open_until_) return;
+    open_until_.reset();
+    opened_in_a_row_ = 0;
+    recent_.clear();
+    slow_limit_ = 1;
+}
+
+void Breaker::grow() {
+    if (slow_limit_ > 0) slow_limit_ = slow_limit_ >= 512 ? 0 : slow_limit_ * 2;
+}
+
+void Breaker::succeeded(TimePoint now) {
+    close();
     recent_.push_back({now, false});
     forget_old(now);
-    if (slow_limit_ > 0) slow_limit_ = slow_limit_ >= 512 ? 0 : slow_limit_ * 2;
+    grow();
+}
+
+void Breaker::answered() {
+    if (open_until_) close();
+    grow();
 }
 
 void Breaker::failed(TimePoint now, std::string reason) {
@@ -92,12 +104,17 @@ void Breaker::failed(TimePoint now, std::string reason) {
     recent_.push_back({now, true});
     forget_old(now);
     const bool was_closed = !open_until_;
-    if (now - *failing_since_ >= policy_.pause_after) paused_ = true;
+    if (!was_closed && now - *failing_since_ >= policy_.pause_after) paused_ = true;
     // What was in flight when it opened may fail too; only a probe's failure opens it anew.
     if (was_closed ? !too_many() : state(now) == State::Open) return;
     const auto doubled = policy_.open_least * (1LL << std::min(opened_in_a_row_, 16));
     open_until_ = now + std::min<milliseconds>(doubled, policy_.open_most);
     ++opened_in_a_row_;
+}
+
+void Breaker::pause(std::string reason) {
+    paused_ = true;
+    reason_ = std::move(reason);
 }
 
 void Breaker::resume(TimePoint now) {

@@ -33,6 +33,9 @@ public:
 
     explicit Breaker(BreakerPolicy policy = {}) : policy_(policy) {}
 
+    /// From the next attempt on.
+    void set_policy(const BreakerPolicy& policy) { policy_ = policy; }
+
     State state(TimePoint now) const;
     /// How many may be in flight at once, of at most `cap`. One in half-open; after closing it doubles with
     /// every success, so that a target that has just healed, or a start with a backlog, begins gently.
@@ -42,18 +45,25 @@ public:
 
     void succeeded(TimePoint now);
     void failed(TimePoint now, std::string reason);
+    /// It is there and in its right mind, but did not take what it was given: no success, and yet enough to close.
+    void answered();
     /// Begin gently from here on: a start, a replay, a target resumed by hand.
     void start_slowly() { slow_limit_ = 1; }
+    /// By hand. Keeps what else is known.
+    void pause(std::string reason);
     void resume(TimePoint now);
 
     const std::string& last_reason() const { return reason_; }
     std::optional<TimePoint> failing_since() const { return failing_since_; }
+    std::optional<TimePoint> open_until() const { return open_until_; }
 
     /// What must survive a restart, as JSON text, and back. A text that cannot be read changes nothing.
     std::string save() const;
     void restore(std::string_view saved);
 
 private:
+    void close();
+    void grow();
     void forget_old(TimePoint now);
     bool too_many() const;
 

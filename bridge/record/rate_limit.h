@@ -1,12 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "bridge/core/clock.h"
 
 namespace orbridge {
 
-/// At most `requests` in each `per`, evenly refilled. Zero requests: no limit.
+/// `requests` at once, and so many again in each `per`, evenly refilled. Zero requests: no limit.
 struct RateLimit {
     int requests = 0;
     milliseconds per{1'000};
@@ -26,6 +28,13 @@ public:
         tokens_ -= 1;
         return true;
     }
+    /// How often take() would succeed now.
+    int available(TimePoint now) {
+        if (limit_.requests == 0) return std::numeric_limits<int>::max();
+        refill(now);
+        return static_cast<int>(tokens_);
+    }
+    void empty() { tokens_ = 0; }
     /// When take() will next succeed.
     TimePoint next(TimePoint now) {
         if (limit_.requests == 0) return now;

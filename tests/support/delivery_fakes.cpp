@@ -132,4 +132,16 @@ Status DeliveryStore::record_job(const FollowedJob& job) {
     return Ok{};
 }
 
+Result<std::optional<std::string>> DeliveryStore::note(const std::string& key) {
+    if (failing) return away();
+    const auto found = notes.find(key);
+    return found == notes.end() ? std::optional<std::string>() : std::optional(found->second);
+}
+
+Status DeliveryStore::set_note(const std::string& key, const std::string& value) {
+    if (failing) return away();
+    notes[key] = value;
+    return Ok{};
+}
+
 }  // namespace orbridge::test

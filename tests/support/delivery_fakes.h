@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bridge/deliver/recipe.h"
+#include "bridge/deliver/retry_after.h"
 #include "bridge/deliver/transport.h"
 #include "bridge/store/store.h"
 #include "tests/support/no_subscriptions.h"
@@ -91,6 +92,8 @@ public:
     }
     Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const override {
         if (response.status / 100 == 2) return Delivered{.reference = follows ? "job-" + delivery.id.value : ""};
+        if (response.status == 429)
+            return Retry{.reason = "HTTP 429", .why = Retry::Why::RateLimited, .at_least = retry_after(response)};
         if (response.status / 100 == 4) return Rejected{"HTTP " + std::to_string(response.status)};
         return Retry{.reason = "HTTP " + std::to_string(response.status)};
     }
@@ -170,8 +173,9 @@ public:
     Result<std::vector<Attempt>> attempts(const DeliveryId&) override { return none(); }
     Result<StoreCounts> counts() override { return none(); }
     Result<std::vector<IntakeHeard>> intakes_heard() override { return none(); }
-    Result<std::optional<std::string>> note(const std::string&) override { return none(); }
-    Status set_note(const std::string&, const std::string&) override { return none(); }
+    std::map<std::string, std::string> notes;
+    Result<std::optional<std::string>> note(const std::string& key) override;
+    Status set_note(const std::string& key, const std::string& value) override;
     Result<std::uint64_t> prune(const RetentionPolicy&, TimePoint, int) override { return none(); }
     Status probe() override { return none(); }
 
