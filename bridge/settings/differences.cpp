@@ -50,6 +50,17 @@ Facts facts_of(const SourceSettings& source) {
             {"answer_bytes_max", shown_size(source.answer_bytes_max)}};
 }
 
+std::string text_of(const RateLimit& rate) {
+    return rate.requests == 0 ? "" : std::to_string(rate.requests) + '/' + format_duration(rate.per);
+}
+
+std::string text_of(const std::optional<BreakerPolicy>& breaker) {
+    if (!breaker) return "off";
+    return std::to_string(breaker->failures_in_a_row) + " failures, share " + format_number(breaker->failure_share) +
+           " in " + format_duration(breaker->window) + ", open " + format_duration(breaker->open_least) + " to " +
+           format_duration(breaker->open_most) + ", pause after " + format_duration(breaker->pause_after);
+}
+
 Facts facts_of(const TargetSettings& target) {
     std::vector<std::string> schedule;
     for (const auto wait : target.retry.schedule) schedule.push_back(format_duration(wait));
@@ -59,6 +70,8 @@ Facts facts_of(const TargetSettings& target) {
             {"retry.jitter", shown(format_number(target.retry.jitter))},
             {"retry.floor", shown(target.retry.floor_after_limit)},
             {"retry.wait_max", shown(target.retry.wait_max)},
+            {"rate", shown(text_of(target.rate))},
+            {"breaker", shown(text_of(target.breaker))},
             {"connect_timeout", shown(target.connect_timeout)},
             {"timeout", shown(target.timeout)},
             {"answer_bytes_max", shown_size(target.answer_bytes_max)},
@@ -73,6 +86,13 @@ Facts facts_of(const RouteSettings& route) {
                    {"event_name", shown(route.event_name)},
                    {"to", shown(targets)},
                    {"order", shown(route.ordered ? "subject" : "none")},
+                   {"coalesce", shown(route.latest_only ? "latest" : "none")},
+                   {"loop.policy", shown(to_text(route.loop.policy))},
+                   {"loop.users", shown(route.loop.users)},
+                   {"loop.user", shown("payload." + route.loop.user)},
+                   {"loop.marker", shown(route.loop.marker)},
+                   {"loop.limit", shown_number(route.loop.limit)},
+                   {"loop.window", shown(route.loop.window)},
                    {"interpolation", shown(route.interpolation)}};
     for (const auto& condition : route.when) facts["when.payload." + condition.path] = shown(condition.any_of);
     return facts;

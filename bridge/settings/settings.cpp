@@ -107,6 +107,15 @@ std::vector<std::string> read_mappings(const ConfigNode& root) {
 
 }  // namespace
 
+const char* to_text(LoopSettings::Policy policy) {
+    switch (policy) {
+        case LoopSettings::Policy::Deliver: return "deliver";
+        case LoopSettings::Policy::Mark: return "mark";
+        case LoopSettings::Policy::Cut: return "cut";
+    }
+    return "";
+}
+
 bool is_name(std::string_view text) {
     const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
     const auto fits = [&](char c) { return plain(c) || c == '_' || c == '-'; };

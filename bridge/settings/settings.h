@@ -11,6 +11,8 @@
 #include "bridge/core/event.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/secret.h"
+#include "bridge/record/breaker.h"
+#include "bridge/record/rate_limit.h"
 #include "bridge/record/settle.h"
 #include "bridge/settings/config_node.h"
 
@@ -64,11 +66,24 @@ struct TargetSettings {
     std::string adapter;
     int in_flight_max = 10;
     RetryPolicy retry = default_retry_policy();
+    RateLimit rate{};                                        ///< `rate: 10/1s`
+    std::optional<BreakerPolicy> breaker = BreakerPolicy{};  ///< nothing: `breaker: off`
     milliseconds connect_timeout{5'000};
     milliseconds timeout{20'000};
     std::size_t answer_bytes_max = 20'000;
     ConfigNode node;            ///< the adapter reads its own keys from here and then calls done()
     std::string fingerprint{};  ///< of everything in it, the adapter's keys and secrets included
+};
+
+/// Scripts that write back cause events again. What becomes of those.
+struct LoopSettings {
+    enum class Policy { Deliver, Mark, Cut };
+    Policy policy = Policy::Deliver;  ///< for an event that our own scripts caused
+    std::vector<std::string> users;   ///< whoever acts as one of these is a script of ours …
+    std::string user = "user.uid";    ///<   the payload says here who acted
+    std::string marker;               ///< … or the payload holds one of our ids here; empty: nowhere
+    int limit = 20;                   ///< more deliveries of one subject to one target are cut; 0: never,
+    milliseconds window{60'000};      ///<   if they come within this
 };
 
 struct RouteSettings {
@@ -82,7 +97,9 @@ struct RouteSettings {
     };
     std::vector<Condition> when;
     std::vector<TargetId> to;
-    bool ordered = true;        ///< `order: subject | none`
+    bool ordered = true;       ///< `order: subject | none`
+    bool latest_only = false;  ///< `coalesce: latest`: a newer one of the subject ends those that still wait
+    LoopSettings loop{};
     std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
 };
 
@@ -127,6 +144,8 @@ struct Settings {
 /// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the
 /// configuration file, in its parent, or in /usr/share/orbridge; the first one found.
 inline const std::vector<std::string> kShippedMappings = {"openregister.yaml", "nextcloud.yaml"};
+
+const char* to_text(LoopSettings::Policy policy);
 
 /// What sources, targets and routes may be called.
 bool is_name(std::string_view text);

@@ -25,11 +25,62 @@ RetryPolicy read_retry(const ConfigNode& node) {
     return policy;
 }
 
+constexpr std::int64_t kRequestsMax = 1'000'000;
+
+/// `10/1s`; nothing is asked of the text but that.
+std::optional<RateLimit> parse_rate(std::string_view text) {
+    const auto slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    const auto requests = parse_integer(text.substr(0, slash));
+    const auto per = parse_duration(text.substr(slash + 1));
+    if (!requests || !per || *requests < 1 || *requests > kRequestsMax || *per < 10ms || *per > days{1})
+        return std::nullopt;
+    return RateLimit{static_cast<int>(*requests), *per};
+}
+
+RateLimit read_rate(const ConfigNode& node) {
+    RateLimit rate;
+    if (!node.present()) return rate;
+    if (node.is_scalar()) {
+        const auto parsed = parse_rate(node.as_text().value_or("1/1s"));
+        if (!parsed) node.complain("expected requests and a time, like 10/1s: 1 to 1000000 in 10ms to 1d");
+        return parsed.value_or(rate);
+    }
+    if (!node["requests"].present()) node["requests"].complain("missing, expected a number");
+    rate.requests = static_cast<int>(node.integer("requests", 1, 1, kRequestsMax));
+    rate.per = node.duration("per", rate.per, 10ms, days{1});
+    node.done();
+    return rate;
+}
+
+std::optional<BreakerPolicy> read_breaker(const ConfigNode& node) {
+    BreakerPolicy policy;
+    if (node.is_scalar()) {
+        const auto text = node.as_text().value_or("on");
+        if (text == "off") return std::nullopt;
+        if (text != "on")
+            node.complain("expected on, off, or failures, share, window, open_least, open_most, pause_after");
+        return policy;
+    }
+    policy.failures_in_a_row = static_cast<int>(node.integer("failures", policy.failures_in_a_row, 1, 1000));
+    policy.failure_share = node.number("share", policy.failure_share, 0.01, 1);
+    policy.share_least = policy.failures_in_a_row;
+    policy.window = node.duration("window", policy.window, 1s, days{1});
+    policy.open_least = node.duration("open_least", policy.open_least, 10ms, days{1});
+    policy.open_most = node.duration("open_most", policy.open_most, 10ms, days{1});
+    if (policy.open_most < policy.open_least) node["open_most"].complain("is shorter than open_least");
+    policy.pause_after = node.duration("pause_after", policy.pause_after, 1s, days{365});
+    node.done();
+    return policy;
+}
+
 TargetSettings read_target(const std::string& name, const ConfigNode& node) {
     check_name(node, name);
     TargetSettings target{.id = {name}, .adapter = node.text("adapter"), .node = node};
     target.in_flight_max = static_cast<int>(node.integer("in_flight_max", target.in_flight_max, 1, 1000));
     target.retry = read_retry(node["retry"]);
+    target.rate = read_rate(node["rate"]);
+    target.breaker = read_breaker(node["breaker"]);
     target.timeout = node.duration("timeout", target.timeout, 10ms, 15min);
     target.connect_timeout = node.duration("connect_timeout", target.connect_timeout, 10ms, 5min);
     target.connect_timeout = std::min(target.connect_timeout, target.timeout);
@@ -76,6 +127,29 @@ RouteSettings::Condition read_condition(const std::string& key, const ConfigNode
     return condition;
 }
 
+/// A path into the payload, without `payload.` in front.
+std::string read_path(const ConfigNode& node, std::string_view key, const std::string& fallback) {
+    const auto text = node.text(key, std::string(kPayload) + fallback);
+    if (text.substr(0, kPayload.size()) == kPayload) return text.substr(kPayload.size());
+    node[key].complain("expected a path into the payload, like payload.data.object.status");
+    return fallback;
+}
+
+LoopSettings read_loop(const ConfigNode& node) {
+    LoopSettings loop;
+    const auto policy = node.word("policy", {"deliver", "mark", "cut"}, "deliver");
+    loop.policy = policy == "cut"    ? LoopSettings::Policy::Cut
+                  : policy == "mark" ? LoopSettings::Policy::Mark
+                                     : LoopSettings::Policy::Deliver;
+    loop.users = node.texts("users", {});
+    loop.user = read_path(node, "user", loop.user);
+    if (node["marker"].present()) loop.marker = read_path(node, "marker", "");
+    loop.limit = static_cast<int>(node.integer("limit", loop.limit, 0, 1'000'000));
+    loop.window = node.duration("window", loop.window, 1s, days{1});
+    node.done();
+    return loop;
+}
+
 RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSettings>& sources,
                          const std::vector<TargetSettings>& targets) {
     RouteSettings route;
@@ -90,6 +164,8 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
     for (const auto& [key, value] : node["when"].entries()) route.when.push_back(read_condition(key, value));
     route.to = read_to(node, targets);
     route.ordered = node.word("order", {"subject", "none"}, "subject") == "subject";
+    route.latest_only = node.word("coalesce", {"latest", "none"}, "none") == "latest";
+    route.loop = read_loop(node["loop"]);
     route.interpolation = node.word("interpolation", {"neutralise", "refuse", "pass"}, "");
     node.done();
     return route;

@@ -120,7 +120,8 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
            "OCA\\OpenRegister\\Event\\ObjectUpdatedEvent",
            "sources.cloud.hook_token: changed", "sources.cloud.paths: none → /hooks/cloud",
            "sources.cloud.schemas: none → *", "sources.cloud.secret: changed",
-           "targets.on-object.any key, secrets included: changed", "routes.objects: added", "sources.files: added"});
+           "targets.on-object.any key, secrets included: changed", "targets.on-object.rate: none → 50/1s",
+           "routes.objects: added", "sources.files: added"});
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_of_a_file_are_told_at_once_each_with_its_place) {
@@ -191,7 +192,7 @@ log: {level: loud}
            "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
            "c.yaml:25:12: routes[2].name: another route has this name",
            "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
-           "when, to, order, interpolation)",
+           "when, to, order, coalesce, loop, interpolation)",
            "c.yaml:26:14: log.level: `loud` is not one of: debug, info, warning, error"});
 }
 
@@ -288,6 +289,46 @@ BOOST_AUTO_TEST_CASE(differences_never_show_a_secret) {
     const auto after = Read(place, example("minimal.yaml") + "log: {level: debug}\n").settings;
     check(differences(before, after), {"log.level: info → debug", "sources.cloud.secret: changed",
                                        "targets.on-object.any key, secrets included: changed"});
+}
+
+BOOST_AUTO_TEST_CASE(a_target_may_have_a_rate_and_a_breaker_of_its_own) {
+    const Place place;
+    const auto target = [&](const std::string& keys) {
+        return Read(place, std::regex_replace(example("minimal.yaml"), std::regex("adapter: windmill"),
+                                              "adapter: windmill\n" + keys));
+    };
+    const auto short_form = target("    rate: 10/2s\n    breaker: off").settings.targets[0];
+    BOOST_TEST(short_form.rate.requests == 10);
+    BOOST_CHECK(short_form.rate.per == 2s);
+    BOOST_TEST(!short_form.breaker.has_value());
+    const auto long_form =
+        target("    rate: {requests: 3}\n    breaker: {failures: 4, open_least: 1s}").settings.targets[0];
+    BOOST_TEST(long_form.rate.requests == 3);
+    BOOST_CHECK(long_form.rate.per == 1s);
+    BOOST_TEST(long_form.breaker->failures_in_a_row == 4);
+    BOOST_CHECK(long_form.breaker->open_least == 1s);
+    for (const auto* wrong : {"rate: fast", "rate: 0/1s", "rate: 1/1w", "rate: {per: 1s}", "breaker: sometimes",
+                              "breaker: {open_least: 1m, open_most: 1s}"})
+        BOOST_TEST(target(std::string("    ") + wrong).lines().size() == 1u, wrong);
+}
+
+BOOST_AUTO_TEST_CASE(a_route_says_what_becomes_of_echoes) {
+    const Place place;
+    const auto route = [&](const std::string& keys) {
+        return Read(place,
+                    std::regex_replace(example("minimal.yaml"), std::regex("to: on-object"), "to: on-object, " + keys));
+    };
+    const auto read = route("loop: {policy: mark, users: windmill, marker: payload.data.x, limit: 3, window: 5s}");
+    check(read.lines(), {});
+    const auto& loop = read.settings.routes[0].loop;
+    BOOST_CHECK(loop.policy == LoopSettings::Policy::Mark);
+    check(loop.users, {"windmill"});
+    BOOST_TEST(loop.user == "user.uid");
+    BOOST_TEST(loop.marker == "data.x");
+    BOOST_TEST(loop.limit == 3);
+    BOOST_CHECK(loop.window == 5s);
+    BOOST_TEST(route("coalesce: latest").settings.routes[0].latest_only);
+    BOOST_TEST(route("loop: {marker: data.x}").lines().size() == 1u);
 }
 
 // ---- the schema for editors ---------------------------------------------------------------------
