@@ -240,6 +240,7 @@ private:
         parts.checks = ready_checks();
         parts.reports = reports();
         if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
+        parts.targets = dispatcher.views();
         if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
         write_status(json, parts);
     }
@@ -249,6 +250,7 @@ private:
                 .clock = tools.clock,
                 .log = tools.log,
                 .replay = replay,
+                .dispatcher = dispatcher,
                 .token = std::move(token),
                 .router = [this] { return router(); },
                 .wake = [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
@@ -265,12 +267,17 @@ private:
     }
 
     Answer scrape() {
-        Metrics::Scrape told{
-            .now = tools.clock.now(), .counts = {}, .heard = {}, .registrations = {}, .subscriptions = {}};
+        Metrics::Scrape told{.now = tools.clock.now(),
+                             .counts = {},
+                             .heard = {},
+                             .registrations = {},
+                             .subscriptions = {},
+                             .breakers = {}};
         if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
         told.subscriptions = subscribers.gauges();
         if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
         told.registrations = registration_gauges(reports());
+        told.breakers = breaker_gauges(now()->settings, dispatcher.views(), told.now);
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
     }
 
@@ -319,6 +326,11 @@ private:
         table.add("GET", "/api/v1/deliveries/{id}", [this](Request r, Values v) { return admin.delivery(r, v["id"]); });
         table.add("GET", "/api/v1/explain/{event}",
                   [this](Request r, Values v) { return admin.explain(r, v["event"]); });
+        table.add("GET", "/api/v1/targets", [this](Request r, Values) { return admin.targets(r); });
+        table.add("POST", "/api/v1/targets/{name}/pause",
+                  [this](Request r, Values v) { return admin.pause(r, v["name"]); });
+        table.add("POST", "/api/v1/targets/{name}/resume",
+                  [this](Request r, Values v) { return admin.resume(r, v["name"]); });
         table.add("POST", "/api/v1/replay", [this](Request r, Values) { return admin.replay(r); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });

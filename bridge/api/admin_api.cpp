@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "bridge/api/rows.h"
+#include "bridge/api/targets.h"
 #include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
 
@@ -167,7 +168,13 @@ Answer AdminApi::delivery(const InboundRequest& request, const std::string& id) 
 
 /// A delivery with its attempts, its job and a sentence.
 void AdminApi::write_story(JsonWriter& json, const DeliveryRow& row) {
-    json.object().member("target", row.target.value).member("explanation", explanation(row));
+    const auto hold = hold_of(row, parts_.dispatcher.view(row.target), parts_.clock.now());
+    const auto held = hold ? "; deferred by " + sentence(*hold) : std::string();
+    json.object().member("target", row.target.value).member("explanation", explanation(row) + held);
+    if (hold) {
+        json.key("deferred");
+        write_hold(json, *hold);
+    }
     json.key("delivery");
     write_delivery(json, row);
     json.key("attempts_made").array();
@@ -203,6 +210,50 @@ Answer AdminApi::explain(const InboundRequest& request, const std::string& event
     write_verdicts(json, verdicts);
     json.end();
     return ok(json);
+}
+
+Answer AdminApi::targets(const InboundRequest& request) {
+    if (auto refusal = refuse(request)) return *refusal;
+    const auto now = parts_.clock.now();
+    JsonWriter json;
+    json.object().key("targets").array();
+    for (const auto& [id, view] : parts_.dispatcher.views()) {
+        json.object().member("name", id.value);
+        write_target(json, view, now);
+        json.end();
+    }
+    json.end().end();
+    return ok(json);
+}
+
+namespace {
+
+Answer no_target(const std::string& name) {
+    return error_answer(404, "not_found", "no target `" + name + "` is configured");
+}
+
+Answer ordered(const std::string& target, const char* what) {
+    JsonWriter json;
+    json.object().member("target", target).member("requested", what).end();
+    return {.status = 202, .body = json.text()};
+}
+
+}  // namespace
+
+Answer AdminApi::pause(const InboundRequest& request, const std::string& target) {
+    if (auto refusal = refuse(request)) return *refusal;
+    if (!parts_.dispatcher.view({target})) return no_target(target);
+    parts_.dispatcher.pause({target}, "paused by an administrator");
+    parts_.log.info("admin.pause", {{"target", target}});
+    return ordered(target, "pause");
+}
+
+Answer AdminApi::resume(const InboundRequest& request, const std::string& target) {
+    if (auto refusal = refuse(request)) return *refusal;
+    if (!parts_.dispatcher.view({target})) return no_target(target);
+    parts_.dispatcher.resume({target});
+    parts_.log.info("admin.resume", {{"target", target}});
+    return ordered(target, "resume");
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "bridge/core/json.h"
 #include "bridge/core/log.h"
 #include "bridge/core/secret.h"
+#include "bridge/deliver/dispatcher.h"
 #include "bridge/route/router.h"
 #include "bridge/store/store.h"
 
@@ -24,6 +25,7 @@ public:
         const Clock& clock;
         Log& log;
         Replay& replay;
+        Dispatcher& dispatcher;
         Secret token;
         std::function<std::shared_ptr<const Router>()> router;
         std::function<void(const std::vector<TargetId>&)> wake;
@@ -41,6 +43,9 @@ public:
     Answer deliveries(const InboundRequest& request);
     Answer delivery(const InboundRequest& request, const std::string& id);
     Answer explain(const InboundRequest& request, const std::string& event_id);
+    Answer targets(const InboundRequest& request);
+    Answer pause(const InboundRequest& request, const std::string& target);
+    Answer resume(const InboundRequest& request, const std::string& target);
     Answer replay(const InboundRequest& request);
     Answer cancel(const InboundRequest& request);
     Answer registrations(const InboundRequest& request, bool remove);

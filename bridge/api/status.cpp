@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bridge/api/rows.h"
+#include "bridge/api/targets.h"
 #include "bridge/core/http.h"
 
 namespace orbridge {
@@ -68,6 +69,18 @@ std::vector<Metrics::Registration> registration_gauges(const std::vector<Registr
     return gauges;
 }
 
+std::vector<Metrics::Breaker> breaker_gauges(const Settings& settings, const std::map<TargetId, TargetView>& views,
+                                             TimePoint now) {
+    std::vector<Metrics::Breaker> gauges;
+    for (const auto& target : settings.targets) {
+        const auto view = views.find(target.id);
+        if (view == views.end()) continue;
+        const auto& [gate, in_flight] = view->second;
+        gauges.push_back({target.id, gate.breaker(now), in_flight});
+    }
+    return gauges;
+}
+
 void write_ready(JsonWriter& json, const std::vector<ReadyCheck>& checks) {
     json.object().member("ready", all_ok(checks)).key("checks").object();
     for (const auto& check : checks) {
@@ -91,8 +104,12 @@ void write_status(JsonWriter& json, const StatusParts& parts) {
         write_source(json, source, parts);
     }
     json.end().key("targets").object();
-    for (const auto& target : parts.settings.targets)
-        json.key(target.id.value).object().member("adapter", target.adapter).end();
+    for (const auto& target : parts.settings.targets) {
+        json.key(target.id.value).object().member("adapter", target.adapter);
+        const auto view = parts.targets.find(target.id);
+        if (view != parts.targets.end()) write_target(json, view->second, parts.now);
+        json.end();
+    }
     json.end().end();
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "bridge/core/json.h"
+#include "bridge/deliver/dispatcher.h"
 #include "bridge/record/metrics.h"
 #include "bridge/run/registrar.h"
 #include "bridge/settings/settings.h"
@@ -26,6 +28,7 @@ struct StatusParts {
     StoreCounts counts;
     std::vector<IntakeHeard> heard;
     std::vector<RegistrarReport> reports;
+    std::map<TargetId, TargetView> targets;
 };
 
 /// What GET /api/v1/status answers: one object.
@@ -34,6 +37,9 @@ void write_status(JsonWriter& json, const StatusParts& parts);
 void write_ready(JsonWriter& json, const std::vector<ReadyCheck>& checks);
 /// One gauge a source and intake it registers for.
 std::vector<Metrics::Registration> registration_gauges(const std::vector<RegistrarReport>& reports);
+/// One gauge a configured target.
+std::vector<Metrics::Breaker> breaker_gauges(const Settings& settings, const std::map<TargetId, TargetView>& views,
+                                             TimePoint now);
 bool all_ok(const std::vector<ReadyCheck>& checks);
 
 }  // namespace orbridge

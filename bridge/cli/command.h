@@ -62,6 +62,8 @@ int run_send(const Args& args);
 int run_events(const Args& args);
 int run_deliveries(const Args& args);
 int run_why(const Args& args);
+int run_pause(const Args& args);
+int run_resume(const Args& args);
 int run_replay(const Args& args);
 int run_cancel(const Args& args);
 

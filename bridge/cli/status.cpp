@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "bridge/cli/api.h"
+#include "bridge/settings/values.h"
 
 namespace orbridge::cli {
 namespace {
@@ -42,6 +43,26 @@ void print_source(const std::string& name, const Json& source) {
     if (source["registrar"]) print_registrar(source["registrar"]);
 }
 
+std::string rate_of(const Json& target) {
+    const auto rate = target["rate"];
+    if (!rate) return "-";
+    return text_of(rate, "requests") + "/" + format_duration(milliseconds{rate["per_ms"].integer().value_or(0)});
+}
+
+/// Why a target is not asked as usual, and what to do about it.
+void print_trouble(const std::string& name, const Json& target) {
+    const auto state = text_of(target, "state");
+    const auto deferred = target["deferred"];
+    if (!deferred && !target["failing_since"]) return;
+    std::cout << "  " << name << ": " << state;
+    if (deferred) std::cout << ", deferred by " << text_of(deferred, "by");
+    if (deferred["until"]) std::cout << " until " << text_of(deferred, "until");
+    if (target["failing_since"]) std::cout << ", failing since " << text_of(target, "failing_since");
+    if (target["reason"]) std::cout << ": " << text_of(target, "reason");
+    std::cout << "\n";
+    if (state == "paused") std::cout << "    nothing is lost; go on with: orbridge resume " << name << "\n";
+}
+
 void print_status(const Json& status) {
     const bool ready = status.path("readiness.ready").boolean().value_or(false);
     std::cout << "orbridge " << text_of(status, "version") << ", up since " << text_of(status, "started_at") << ", "
@@ -54,14 +75,17 @@ void print_status(const Json& status) {
               << " of them unmapped\nsources:\n";
     for (const auto& source : status["sources"].members()) print_source(source.key, source.value);
     std::cout << "targets:\n";
-    std::vector<std::vector<std::string>> rows = {{"  NAME", "PENDING", "DELIVERED", "DEAD", "OLDEST PENDING"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"  NAME", "STATE", "IN FLIGHT", "RATE", "PENDING", "DELIVERED", "DEAD", "OLDEST PENDING"}};
     for (const auto& target : status["targets"].members()) {
         const auto counts = status["store"]["targets"][target.key];
         const auto number = [&](const char* name) { return counts[name] ? text_of(counts, name) : std::string("0"); };
-        rows.push_back({"  " + target.key, number("pending"), number("delivered"), number("dead"),
+        rows.push_back({"  " + target.key, text_of(target.value, "state"), text_of(target.value, "in_flight"),
+                        rate_of(target.value), number("pending"), number("delivered"), number("dead"),
                         text_of(counts, "oldest_pending")});
     }
     std::cout << table(rows);
+    for (const auto& target : status["targets"].members()) print_trouble(target.key, target.value);
 }
 
 }  // namespace

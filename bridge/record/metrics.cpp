@@ -19,6 +19,16 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {0.005, 0.01, 0.025, 0.
 
 double seconds_of(milliseconds time) { return static_cast<double>(time.count()) / 1000.0; }
 
+double severity(Breaker::State state) {
+    switch (state) {
+        case Breaker::State::Closed: return 0;
+        case Breaker::State::HalfOpen: return 1;
+        case Breaker::State::Open: return 2;
+        case Breaker::State::Paused: return 3;
+    }
+    return 0;
+}
+
 /// A gauge family of which each scrape shows exactly what it was told.
 class Fresh {
 public:
@@ -84,6 +94,16 @@ struct Metrics::Families {
                                                .Register(registry);
     Fresh subscribed{
         BuildGauge().Name("orbridge_subscriptions_active").Help("Subscriptions whose lease runs").Register(registry)};
+    Family<prometheus::Counter>& cut = BuildCounter()
+                                           .Name("orbridge_deliveries_loop_cut_total")
+                                           .Help("Deliveries cut because our own scripts seem to have caused the event")
+                                           .Register(registry);
+    Fresh breaker{BuildGauge()
+                      .Name("orbridge_target_breaker_state")
+                      .Help("0 closed, 1 half-open, 2 open, 3 paused")
+                      .Register(registry)};
+    Fresh in_flight{
+        BuildGauge().Name("orbridge_target_in_flight").Help("Deliveries on their way, by target").Register(registry)};
     Fresh pending{BuildGauge()
                       .Name("orbridge_deliveries_pending")
                       .Help("Deliveries not yet ended, by target")
@@ -139,6 +159,8 @@ void Metrics::ended(const TargetId& target, DeliveryState state) {
     families_->ended.Add({{"target", target.value}, {"outcome", to_text(state)}}).Increment();
 }
 
+void Metrics::loop_cut(const TargetId& target) { families_->cut.Add({{"target", target.value}}).Increment(); }
+
 void Metrics::changed(const TargetId& target, const std::string& what, int count) {
     families_->changed.Add({{"target", target.value}, {"what", what}}).Increment(static_cast<double>(count));
 }
@@ -161,7 +183,8 @@ void Metrics::subscription_expired(const std::string& product, const std::string
 std::string Metrics::render(const Scrape& scrape) {
     auto& f = *families_;
     const std::lock_guard lock(f.scraping);
-    for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration, &f.subscribed})
+    for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration, &f.subscribed, &f.breaker,
+                        &f.in_flight})
         fresh->clear();
     for (const auto& [target, counts] : scrape.counts.targets) {
         f.pending.set({{"target", target.value}}, static_cast<double>(counts.pending));
@@ -179,6 +202,10 @@ std::string Metrics::render(const Scrape& scrape) {
     }
     for (const auto& registration : scrape.registrations)
         f.registration.set({{"source", registration.source}, {"kind", registration.kind}}, registration.ok ? 1 : 0);
+    for (const auto& each : scrape.breakers) {
+        f.breaker.set({{"target", each.target.value}}, severity(each.state));
+        f.in_flight.set({{"target", each.target.value}}, each.in_flight);
+    }
     return prometheus::TextSerializer().Serialize(f.registry.Collect());
 }
 

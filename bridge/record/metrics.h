@@ -7,6 +7,7 @@
 #include "bridge/core/clock.h"
 #include "bridge/core/event.h"
 #include "bridge/core/ids.h"
+#include "bridge/record/breaker.h"
 #include "bridge/store/store.h"
 
 namespace orbridge {
@@ -29,6 +30,8 @@ public:
     void attempted(const TargetId& target, const std::string& outcome, milliseconds duration);
     /// A delivery that ended: delivered or dead.
     void ended(const TargetId& target, DeliveryState state);
+    /// A delivery that was cut because the event looks like one our own script caused.
+    void loop_cut(const TargetId& target);
     /// Texts of an event that an adapter changed so that the target does not act upon them.
     void changed(const TargetId& target, const std::string& what, int count);
 
@@ -46,12 +49,18 @@ public:
         std::string source, kind;  ///< kind: listeners, webhooks, hooks
         bool ok = false;
     };
+    struct Breaker {
+        TargetId target;
+        orbridge::Breaker::State state{};
+        int in_flight = 0;
+    };
     struct Scrape {
         TimePoint now;
         StoreCounts counts;
         std::vector<IntakeHeard> heard;
         std::vector<Registration> registrations;
         std::vector<Subscribed> subscriptions;
+        std::vector<Breaker> breakers;
     };
     /// The Prometheus text format.
     std::string render(const Scrape& scrape);
