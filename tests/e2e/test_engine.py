@@ -1,0 +1,142 @@
+"""The delivery engine from outside: breaker, rate, pause, superseded events, loops, replay."""
+
+import hashlib
+import hmac
+import json
+import time
+import unittest
+import uuid
+
+from harness import CAPTURES, SECRET, World, call, config, parse_capture, until
+
+RETRY = "    retry: {schedule: [" + ", ".join(["50ms"] * 90) + "], floor: 20ms, jitter: 0}\n"
+SECOND = """  second:
+    adapter: windmill
+    url: {url}/api/w/main/jobs/run/p/f/nextcloud/on_object
+    token: wm-token
+"""
+
+
+class Engine(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+        self.addCleanup(self.world.close)
+        self.body = parse_capture(CAPTURES / "ObjectCreatedEvent-pub2.standard.http")[3].decode()
+        self.uuid = json.loads(self.body)["data"]["objectUuid"]
+        self.count = 0
+
+    def start(self, target_extra="", route_extra="", second=False):
+        self.windmill = self.world.windmill()
+        to = "[on-object, second]" if second else "on-object"
+        routes = f"  - {{channel: Object, to: {to}{route_extra}}}\n"
+        if second:
+            target_extra += SECOND.format(url=self.world.windmill().url)
+        self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra))
+        return self.bridge.start()
+
+    def send(self, subject=None):
+        """One event; about something new, or again about the same subject."""
+        self.count += 1
+        body = self.body.replace(self.uuid, subject or str(uuid.UUID(int=self.count, version=4)))
+        document = json.loads(body)
+        document["timestamp"] = f"2026-03-02T10:00:{self.count % 60:02d}+00:00"
+        document["data"]["object"]["note"] = f"change {self.count}"
+        body = json.dumps(document)
+        signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+        status, _, text = call("POST", self.bridge.url + "/ingest/openregister", body,
+                               {"Content-Type": "application/json", "X-Webhook-Signature": signature})
+        self.assertEqual(status, 202, text)
+        return json.loads(text)["id"]
+
+    def fail(self, times, status=503):
+        self.windmill.post("/_standin/faults", [{"match": "run", "path": "on_object", "status": status, "body": "down", "times": times}])
+
+    def target(self, name="on-object"):
+        targets = {t["name"]: t for t in self.bridge.api("/api/v1/targets")[1]["targets"]}
+        return targets[name]
+
+    def deliveries(self, **query):
+        text = "&".join(f"{key}={value}" for key, value in query.items())
+        return self.bridge.api(f"/api/v1/deliveries?limit=1000&{text}")[1]["deliveries"]
+
+    def explanation(self, event, target="on-object"):
+        [story] = self.bridge.api(f"/api/v1/explain/{event}?target={target}")[1]["deliveries"]
+        return story["explanation"]
+
+    def test_ten_failures_open_the_breaker_and_a_healthy_target_notices_nothing(self):
+        self.start(second=True, target_extra="    breaker: {open_least: 2s}\n")
+        self.fail(1000)
+        events = [self.send() for _ in range(20)]
+        until("open", lambda: self.target()["state"] == "open")
+        until("all at the other", lambda: len(self.deliveries(target="second", state="delivered")) == 20)
+        self.assertEqual(sum(d["attempts"] for d in self.deliveries(target="on-object")), 10)
+        self.assertIn("deferred by the breaker until", self.explanation(events[-1]))
+        code, out, _ = self.bridge.cli("why", events[-1], "on-object")
+        self.assertEqual(code, 0)
+        self.assertIn("deferred by the breaker until", out)
+        code, out, _ = self.bridge.cli("status")
+        self.assertIn("open", out)
+        metrics = call("GET", self.bridge.url + "/metrics")[2]
+        self.assertIn('orbridge_target_breaker_state{target="on-object"} 2', metrics)
+        self.assertIn('orbridge_target_breaker_state{target="second"} 0', metrics)
+        [line] = [l for l in self.bridge.log_lines() if l["message"] == "target.breaker"]
+        self.assertIn("503", line["reason"])
+
+    def test_a_breaker_stays_open_over_a_restart_and_closes_when_the_target_heals(self):
+        self.start(target_extra="    breaker: {open_least: 2s, failures: 3}\n")
+        self.fail(3)
+        for _ in range(10):
+            self.send()
+        until("open", lambda: self.target()["state"] == "open")
+        opened_until = self.target()["open_until"]
+        self.assertEqual(self.bridge.stop(), 0)
+        self.bridge.start()
+        until("known", lambda: self.bridge.api("/api/v1/targets")[1]["targets"])
+        self.assertEqual(self.target().get("open_until", opened_until), opened_until)
+        self.bridge.settled()
+        self.assertEqual(self.target()["state"], "closed")
+        self.assertEqual(len(self.deliveries(state="delivered")), 10)
+
+    def test_a_rate_limit_is_honoured_over_kills(self):
+        self.start(target_extra="    rate: 4/2s\n")
+        start = time.monotonic()
+        for _ in range(12):
+            self.send()
+        for _ in range(3):
+            until("some", lambda: len(self.windmill.jobs()) >= 1)
+            self.bridge.kill()
+            self.bridge.start()
+        self.bridge.settled()
+        jobs = self.windmill.jobs()
+        self.assertEqual(len(jobs), 12)
+        # Four at once and two a second: the twelfth cannot have been there before.
+        self.assertGreaterEqual(time.monotonic() - start, (12 - 4) / 2 - 0.2)
+
+    def test_a_paused_target_waits_and_a_resumed_one_goes_on(self):
+        self.start()
+        self.assertEqual(self.bridge.cli("pause", "on-object")[0], 0)
+        until("paused", lambda: self.target()["state"] == "paused")
+        event = self.send()
+        self.assertIn("paused", self.explanation(event))
+        self.assertEqual(self.bridge.stop(), 0)
+        self.bridge.start()
+        until("paused", lambda: self.target()["state"] == "paused")
+        self.assertIn("orbridge resume on-object", self.bridge.cli("status")[1])
+        self.assertEqual(self.windmill.jobs(), [])
+        self.assertEqual(self.bridge.cli("resume", "on-object")[0], 0)
+        self.bridge.settled()
+        self.assertEqual(len(self.windmill.jobs()), 1)
+        self.assertEqual(self.bridge.api("/api/v1/targets/nothing/pause", "POST", {})[0], 404)
+
+    def test_a_retry_after_holds_for_the_whole_target(self):
+        self.start()
+        self.windmill.post("/_standin/faults", [{"match": "run", "status": 429, "body": "slowly", "headers": {"Retry-After": "3600"}, "times": 1}])
+        self.send()
+        until("asked to wait", lambda: self.target().get("deferred", {}).get("by") == "retry_after")
+        event = self.send()
+        self.assertIn("Retry-After", self.explanation(event))
+        self.assertEqual(self.windmill.jobs(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
