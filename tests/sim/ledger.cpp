@@ -201,6 +201,7 @@ void Ledger::acted(const TargetId& target, const DeliveryId& delivery) {
 }
 
 void Ledger::disturb(milliseconds by) {
+    if (by == milliseconds{0}) return;
     disturbance_ += by;
     disturbed_until_ = std::max(disturbed_until_, clock_.elapsed() + by);
 }

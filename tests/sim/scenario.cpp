@@ -62,7 +62,7 @@ private:
     }
 
     void make_changes() {
-        const int subjects = number(1, 4);
+        const int subjects = number(1, chance(30) ? 9 : 4);
         const int count = number(4, chance(30) ? 30 : 12);
         const bool burst = chance(30);
         static const char* const kVerbs[] = {"Created", "Updated", "Updated", "Deleted"};
@@ -89,12 +89,12 @@ private:
     }
 
     void make_actions() {
-        for (int n = number(0, 2); n > 0; --n)
+        for (int n = chance(40) ? 0 : number(1, 2); n > 0; --n)
             act(chance(60) ? Action::Kind::Crash : chance(50) ? Action::Kind::Kill : Action::Kind::Stop, some_time());
         const auto trouble_from = some_time();
         const auto trouble_for = milliseconds{number(100, 20'000)};
         if (chance(40)) {
-            act(Action::Kind::Trouble, trouble_from, number(50, 700));
+            act(Action::Kind::Trouble, trouble_from, chance(30) ? 1'000 : number(50, 700));
             act(Action::Kind::Trouble, trouble_from + trouble_for, 0);
         }
         const auto step_at = chance(50) ? some_time() : trouble_from + trouble_for / 2;

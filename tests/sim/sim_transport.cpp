@@ -8,6 +8,8 @@ namespace orbridge::sim {
 namespace {
 
 constexpr std::size_t kUuidLength = 36;
+/// What a single failure takes at most: a timeout, and the longest first wait after it.
+constexpr milliseconds kOneFailure{90'000};
 
 std::string host_of(const std::string& url) {
     const auto start = url.find("://") + 3;
@@ -68,7 +70,10 @@ milliseconds SimTransport::some(int least, int most) {
 // ---- a request goes out ---------------------------------------------------------------------------
 
 Fate SimTransport::draw(const Side& side) {
-    if (nth_left_ > 0 && --nth_left_ == 0) return nth_;
+    if (nth_left_ > 0 && --nth_left_ == 0) {
+        ledger_.disturb(kOneFailure);
+        return nth_;
+    }
     if (side.manner.empty()) return Fate::Answered;
     auto left = static_cast<int>(random_.bits() % 1'000);
     for (const auto& [fate, share] : side.manner) {
