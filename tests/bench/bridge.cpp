@@ -45,8 +45,8 @@ fs::path bench_folder() {
     return folder;
 }
 
-Requests::Requests() : random_(static_cast<std::uint64_t>(getpid())) {
-    body_ = whole_file(ORBRIDGE_TEST_DATA "/openregister/captures/ObjectCreatedEvent.standard.http");
+Requests::Requests(const std::string& capture) : random_(static_cast<std::uint64_t>(getpid())) {
+    body_ = whole_file(ORBRIDGE_TEST_DATA "/openregister/captures/" + capture);
     body_.erase(0, body_.find("\r\n\r\n") + 4);
     for (auto at = body_.find(kUuid); at != std::string::npos; at = body_.find(kUuid, at + 1)) places_.push_back(at);
 }
@@ -65,8 +65,6 @@ std::string Requests::next() {
            to_hex(hmac_sha256(kSecret, body_)) + "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\n\r\n" +
            body_;
 }
-
-void Requests::replace(std::string_view from, std::string_view to) { body_.replace(body_.find(from), from.size(), to); }
 
 Bridge::Bridge(const fs::path& folder, const std::string& rest) {
     std::ofstream(folder / "orbridge.yaml")

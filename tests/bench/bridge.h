@@ -16,14 +16,12 @@ namespace orbridge::bench {
 /// A fresh folder of this process; the caller removes it.
 std::filesystem::path bench_folder();
 
-/// A captured create whose uuid is a new one each time, signed.
+/// A captured request, signed; if it is about the captures' usual object, with a new uuid each time.
 class Requests {
 public:
-    Requests();
+    explicit Requests(const std::string& capture = "ObjectCreatedEvent.standard.http");
     /// The next whole request. `last_uuid()` is then the one in it.
     std::string next();
-    /// In every request from now on; both texts are equally long.
-    void replace(std::string_view from, std::string_view to);
     const std::string& last_uuid() const { return uuid_; }
 
 private:
