@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -22,6 +23,14 @@ sigset_t block_signals() {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of that write, like a full disk
     return set;
+}
+
+/// A subscriber that hangs costs a socket, and there may be thousands. The usual soft limit is 1024.
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 Log::Level level_of(const std::string& word) {
@@ -64,6 +73,7 @@ int run_serve(const Args& args) {
     // One arena a thread would cost memory that an idle daemon never gives back.
     mallopt(M_ARENA_MAX, 2);  // NOLINT(concurrency-mt-unsafe): there is no other thread yet
     const auto signals = block_signals();
+    raise_file_limit();
     auto settings = load_settings(args);
     if (!settings) return kConfiguration;
     const SystemClock clock;

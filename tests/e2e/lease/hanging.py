@@ -103,7 +103,7 @@ def measure(hanging, healthy, events):
         delays.sort()
         print(f"{hanging:5} hanging, {healthy} healthy: p50 {statistics.median(delays) * 1000:7.1f} ms   "
               f"p99 {delays[len(delays) * 99 // 100] * 1000:7.1f} ms   threads {min(threads)} to {max(threads)}   "
-              f"hung up on {receivers.hanging} times", flush=True)
+              f"callbacks left hanging {receivers.hanging}", flush=True)
         return delays[len(delays) * 99 // 100]
 
 
