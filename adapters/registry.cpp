@@ -16,10 +16,11 @@ using Factory = std::unique_ptr<Recipe> (*)(const TargetSettings&, const std::ve
 std::unique_ptr<Recipe> make_windmill(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                       const AdapterHooks& hooks) {
     windmill::Counted counted;
-    if (hooks.changed)
+    if (hooks.changed) {
         counted = [changed = hooks.changed, id = target.id](std::string_view what, int count) {
             changed(id, what, count);
         };
+    }
     return std::make_unique<windmill::WindmillRecipe>(windmill::read_settings(target, routes), std::move(counted));
 }
 

@@ -22,12 +22,14 @@ bool meant(const Subscription& one, const LeaseSelector& which) {
 
 std::vector<std::string> hooks_of(const std::vector<SubscriptionBook::SubscriptionPtr>& all) {
     std::vector<std::string> hooks;
+    hooks.reserve(all.size());
     for (const auto& one : all) hooks.push_back(one->hook);
     return hooks;
 }
 
 std::vector<std::uint64_t> registrations_of(const std::vector<SubscriptionBook::SubscriptionPtr>& all) {
     std::vector<std::uint64_t> registrations;
+    registrations.reserve(all.size());
     for (const auto& one : all) registrations.push_back(one->registration);
     return registrations;
 }

@@ -47,9 +47,10 @@ Result<HttpRequest> callback_request(const Subscription& subscription, const Cal
     request.headers = {
         {"Content-Type", "application/json"}, {"webhook-id", callback.id}, {"webhook-timestamp", timestamp}};
     const auto secrets = secrets_of(subscription, rules, now);
-    if (!secrets.empty())
+    if (!secrets.empty()) {
         request.headers.push_back(
             {"webhook-signature", standard_signature(secrets, callback.id, timestamp, request.body)});
+    }
     request.timeout = rules.timeout;
     request.connect_timeout = std::min(rules.timeout, kConnectMost);
     request.may_connect = [policy = rules.policy, to = *url](const std::string& address) -> Status {
