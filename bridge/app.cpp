@@ -24,6 +24,7 @@
 #include "bridge/run/housekeeper.h"
 #include "bridge/run/reconciler.h"
 #include "bridge/run/worker.h"
+#include "bridge/store/backlog.h"
 #include "bridge/store/open.h"
 #include "bridge/subscribers.h"
 
@@ -66,6 +67,7 @@ public:
           plan(std::move(first)),
           started_at(given.clock.now()),
           store(std::move(opened)),
+          backlog(*store, given.clock, given.log, now()->settings.backlog),
           ids(given.clock, given.random),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, metrics}),
           recorder(*store, given.clock, given.log),
@@ -166,9 +168,11 @@ private:
     void aim(const Plan& current) {
         dispatcher.set_targets(delivery_targets(current));
         follower.set_targets(current.recipes);
+        backlog.set_limits(current.settings.backlog);
     }
 
     void connect() {
+        ingest.refuse_new_when([this] { return backlog.full(); });
         follower.when_work([this] {
             if (follower_worker) follower_worker->wake();
         });
@@ -225,10 +229,11 @@ private:
         const auto writable = store->probe();
         std::vector<ReadyCheck> checks;
         checks.push_back({"store", writable.has_value(), writable ? "" : writable.error().message});
-        const auto backlog = recorder.backlog();
-        const bool recording = backlog < DispatcherSettings{}.backlog_max;
+        const auto unrecorded = recorder.backlog();
+        const bool recording = unrecorded < DispatcherSettings{}.backlog_max;
         checks.push_back(
-            {"recorder", recording, recording ? "" : std::to_string(backlog) + " attempts wait to be stored"});
+            {"recorder", recording, recording ? "" : std::to_string(unrecorded) + " attempts wait to be stored"});
+        checks.push_back({"backlog", !backlog.full(), backlog.detail()});
         return checks;
     }
 
@@ -272,12 +277,14 @@ private:
                              .heard = {},
                              .registrations = {},
                              .subscriptions = {},
-                             .breakers = {}};
+                             .breakers = {},
+                             .backlog = {}};
         if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
         told.subscriptions = subscribers.gauges();
         if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
         told.registrations = registration_gauges(reports());
         told.breakers = breaker_gauges(now()->settings, dispatcher.views(), told.now);
+        for (const auto& share : backlog.shares()) told.backlog.emplace_back(share.limit, share.ratio);
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
     }
 
@@ -364,6 +371,7 @@ private:
     TimePoint started_at;
     Names names;
     std::unique_ptr<Store> store;
+    Backlog backlog;
     IdMaker ids;
     CurlTransport transport;
     Subscribers subscribers;

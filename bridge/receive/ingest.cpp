@@ -141,6 +141,7 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
     std::vector<Accepted> all;
     for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
         add_subscribers(prepared.event);
+        prepared.event.only_if_known = full_();
         auto accepted = store_.accept(prepared.event);
         // Even if it failed: it may be stored all the same, if only the answer got lost.
         const bool is_new = !accepted || !accepted->duplicate;
@@ -171,6 +172,7 @@ void Ingest::add_subscribers(NewEvent& event) {
 }
 
 Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error) {
+    if (error.kind == Error::Kind::Unavailable && full_()) return refuse_for_now(source);
     int status = 503;
     if (error.kind == Error::Kind::Unauthorized) status = 401;
     if (error.kind == Error::Kind::Invalid) status = 400;
@@ -182,6 +184,14 @@ Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error)
     auto answer = error_answer(503, "not_stored", "the event could not be stored; nothing of it was kept");
     answer.headers.push_back({"Retry-After", "5"});
     return answer;
+}
+
+/// Said in the log once, by whoever noticed that it is full, and not again for every request.
+Answer Ingest::refuse_for_now(const SourceId& source) {
+    metrics_.refused(source, 503);
+    return error_answer(503, "backlog_full",
+                        "too much waits to be delivered or the disk is nearly full; nothing of the event was kept", {},
+                        {{"Retry-After", "30"}});
 }
 
 Status Ingest::remap(const Event& event) {

@@ -49,6 +49,10 @@ public:
     Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics, Log& log,
            Wake wake, Subscribers subscribers = {});
 
+    /// Asked before each event: while it says true, new ones are answered 503 and duplicates still 200. To be
+    /// set before the first request.
+    void refuse_new_when(std::function<bool()> full) { full_ = std::move(full); }
+
     /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 503.
     Answer push(const std::string& source, const InboundRequest& request);
     /// A schema hook: OpenRegister thinks it runs a Windmill flow. 200 {"status":"approved"} once stored.
@@ -61,6 +65,7 @@ private:
     Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
                                        const VerifiedRequest& request);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
+    Answer refuse_for_now(const SourceId& source);
 
     Result<NormalizeOutcome> normalize(const IngestPlan& plan, const std::string& type,
                                        const VerifiedRequest& request) const;
@@ -75,6 +80,7 @@ private:
     Log& log_;
     Wake wake_;
     Subscribers subscribers_;
+    std::function<bool()> full_ = [] { return false; };
 };
 
 /// Pure: gives ids and deliveries to what the mappings made. Used by Ingest and by `orbridge map`.

@@ -125,6 +125,10 @@ struct Metrics::Families {
                            .Name("orbridge_registration_ok")
                            .Help("1 if what is registered at the source is as configured")
                            .Register(registry)};
+    Fresh backlog{BuildGauge()
+                      .Name("orbridge_backlog_ratio")
+                      .Help("How much of each limit of the backlog is used: at 1 nothing new is accepted")
+                      .Register(registry)};
     std::mutex scraping;
 };
 
@@ -184,7 +188,7 @@ std::string Metrics::render(const Scrape& scrape) {
     auto& f = *families_;
     const std::lock_guard lock(f.scraping);
     for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration, &f.subscribed, &f.breaker,
-                        &f.in_flight})
+                        &f.in_flight, &f.backlog})
         fresh->clear();
     for (const auto& [target, counts] : scrape.counts.targets) {
         f.pending.set({{"target", target.value}}, static_cast<double>(counts.pending));
@@ -206,6 +210,7 @@ std::string Metrics::render(const Scrape& scrape) {
         f.breaker.set({{"target", each.target.value}}, severity(each.state));
         f.in_flight.set({{"target", each.target.value}}, each.in_flight);
     }
+    for (const auto& [limit, ratio] : scrape.backlog) f.backlog.set({{"limit", limit}}, ratio);
     return prometheus::TextSerializer().Serialize(f.registry.Collect());
 }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bridge/core/clock.h"
@@ -61,6 +62,7 @@ public:
         std::vector<Registration> registrations;
         std::vector<Subscribed> subscriptions;
         std::vector<Breaker> breakers;
+        std::vector<std::pair<std::string, double>> backlog;  ///< by limit; 1 is the limit
     };
     /// The Prometheus text format.
     std::string render(const Scrape& scrape);

@@ -62,6 +62,17 @@ StoreSettings read_store(const ConfigNode& root) {
     return store;
 }
 
+BacklogSettings read_backlog(const ConfigNode& root) {
+    BacklogSettings backlog;
+    const auto node = root["backlog"];
+    backlog.deliveries_max = node.integer("deliveries_max", backlog.deliveries_max, 1, 1'000'000'000);
+    backlog.bytes_max = node.size("bytes_max", backlog.bytes_max, kMiB, std::size_t{1} << 44);
+    backlog.free_disk_min = node.size("free_disk_min", backlog.free_disk_min, 0, std::size_t{1} << 44);
+    backlog.warn_at = node.number("warn_at", backlog.warn_at, 0.1, 1);
+    node.done();
+    return backlog;
+}
+
 bool is_file(const std::string& name) {
     std::error_code ignored;
     return fs::is_regular_file(name, ignored);
@@ -132,6 +143,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.http = read_http(root);
     settings.public_url = root.url("public_url", false);
     settings.store = read_store(root);
+    settings.backlog = read_backlog(root);
     settings.mappings = read_mappings(root);
     settings.sources = read_sources(root);
     settings.targets = read_targets(root);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,6 +38,15 @@ struct StoreSettings {
     milliseconds twin_window{120'000};
     milliseconds retention_finished{std::chrono::days{30}};
     milliseconds retention_dead{std::chrono::days{90}};
+};
+
+/// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
+/// disk would take from everybody.
+struct BacklogSettings {
+    std::int64_t deliveries_max = 10'000'000;       ///< not yet ended, over all targets
+    std::size_t bytes_max = std::size_t{64} << 30;  ///< in use in the store, history included
+    std::size_t free_disk_min = 256 << 20;          ///< left on the store's disk
+    double warn_at = 0.8;                           ///< share of a limit that is said aloud
 };
 
 /// What one source says of itself. Keys that do not fit the type are mistakes.
@@ -130,6 +140,7 @@ struct Settings {
     HttpSettings http;
     std::string public_url;
     StoreSettings store;
+    BacklogSettings backlog;
     std::vector<std::string> mappings;  ///< files, absolute
     std::vector<SourceSettings> sources;
     std::vector<TargetSettings> targets;

@@ -59,6 +59,7 @@ Result<Accepted> MemoryStore::accept(const NewEvent& event) {
         auto& heard = state.heard[{source.value, event.event.intake}];
         heard = {source.value, event.event.intake, std::max(heard.last_at, event.event.received_at), heard.count + 1};
         if (auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
+        if (event.only_if_known) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
         const auto sequence = ++state.last_sequence;
         auto& stored = state.events[sequence];
         stored = {event.event, {}, event.twin_key, {event.event.intake}, 0};
@@ -397,6 +398,13 @@ Result<std::vector<Attempt>> MemoryStore::attempts(const DeliveryId& id) {
         const auto known = state.delivery_ids.find(id);
         if (known == state.delivery_ids.end()) return std::vector<Attempt>{};
         return state.deliveries.at(known->second).attempts;
+    });
+}
+
+std::uint64_t MemoryStore::pending() const {
+    return state_.with([](const State& state) {
+        const auto open = [](const auto& each) { return each.second.state == DeliveryState::Pending; };
+        return static_cast<std::uint64_t>(std::count_if(state.deliveries.begin(), state.deliveries.end(), open));
     });
 }
 

@@ -40,6 +40,8 @@ public:
     Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) override;
     Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
     Result<StoreCounts> counts() override;
+    std::uint64_t pending() const override;
+    Result<StoreSpace> space() override { return StoreSpace{}; }
     Result<std::vector<IntakeHeard>> intakes_heard() override;
 
     Result<std::optional<std::string>> note(const std::string& key) override;

@@ -95,8 +95,8 @@ Result<SqliteStore::PackedEvent> SqliteStore::pack(const NewEvent& event) {
 Result<Accepted> SqliteStore::accept(const NewEvent& event) {
     auto packed = pack(event);
     if (!packed) return packed.error();
-    packed->heard = heard_.rows_to_write(event.event.received_at);
-    Accepted accepted;
+    if (!event.only_if_known) packed->heard = heard_.rows_to_write(event.event.received_at);
+    std::optional<Accepted> accepted;
     TallyChange change;
     auto work = [&](Database& db) -> Status {
         change.clear();
@@ -108,13 +108,16 @@ Result<Accepted> SqliteStore::accept(const NewEvent& event) {
     if (!stored) return stored.error();
     tally_.apply(change);
     heard_.note(event.event.source.value, event.event.intake, event.event.received_at);
-    return accepted;
+    if (!accepted) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
+    return *accepted;
 }
 
-Accepted SqliteStore::store_event(Database& db, const PackedEvent& packed, TallyChange& change) {
+/// Nothing: it is new, and only a known one was wanted.
+std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent& packed, TallyChange& change) {
     if (packed.twin) {
         if (const auto earlier = find_twin(db, packed)) return *earlier;
     }
+    if (packed.from->only_if_known) return find_same(db, packed);
     const auto& event = packed.from->event;
     const auto seq = last_seq_ + 1;
     const auto inserted = db.exec(
@@ -124,13 +127,22 @@ Accepted SqliteStore::store_event(Database& db, const PackedEvent& packed, Tally
         std::string_view(event.subject), ms(event.occurred_at), ms(event.received_at), Blob{event.payload});
     if (inserted == 0) {
         const auto earlier = packed.dedup ? find_id(db.run(kIdByDedup, blob(packed.dedup))) : std::nullopt;
-        return {earlier.value_or(event.id), true};  // else the same event once more
+        return Accepted{earlier.value_or(event.id), true};  // else the same event once more
     }
     last_seq_ = seq;
     store_deliveries(db, seq, 0, packed.deliveries, change);
     change.events += 1;
     change.unmapped += event.state == EventState::Unmapped ? 1 : 0;
-    return {event.id, false};
+    return Accepted{event.id, false};
+}
+
+/// By its own dedup key, or the very same event.
+std::optional<Accepted> SqliteStore::find_same(Database& db, const PackedEvent& packed) {
+    if (packed.dedup) {
+        if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
+    }
+    if (db.run(kEventById, Blob{packed.id.view()}).next()) return Accepted{packed.from->event.id, true};
+    return std::nullopt;
 }
 
 /// An event that came already: by its own dedup key, by that of a twin, or now as a twin.

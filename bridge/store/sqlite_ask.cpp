@@ -1,3 +1,5 @@
+#include <sys/statvfs.h>
+
 #include <algorithm>
 
 #include "bridge/store/sqlite_rows.h"
@@ -58,6 +60,10 @@ constexpr const char* kOldestFresh =
 constexpr const char* kOldestRetrying =
     "SELECT id FROM deliveries INDEXED BY deliveries_retrying WHERE state = 0 AND attempts > 0 AND target = ?"
     " ORDER BY seq LIMIT 1";
+
+constexpr const char* kPages = "PRAGMA page_count";
+constexpr const char* kFreePages = "PRAGMA freelist_count";
+constexpr const char* kPageSize = "PRAGMA page_size";
 
 struct StateRange {
     State from = State::Claimable, to = State::Cancelled;
@@ -192,17 +198,11 @@ Result<std::vector<DeliveryRow>> SqliteStore::deliveries(const DeliveryQuery& qu
         return readers_.with([&](Database& db) {
             const auto range = deliveries_of(db, query.event);
             if (!range) return std::vector<DeliveryRow>{};
-            return read_delivery_rows(db.run(delivery_sql(query, few_open()), Blob{since.view()}, Blob{before.view()},
-                                             code(states.from), code(states.to), std::string_view(query.target),
-                                             range->from, range->before, std::max(0, query.limit)));
+            return read_delivery_rows(db.run(
+                delivery_sql(query, pending() <= kFewOpen), Blob{since.view()}, Blob{before.view()}, code(states.from),
+                code(states.to), std::string_view(query.target), range->from, range->before, std::max(0, query.limit)));
         });
     });
-}
-
-bool SqliteStore::few_open() const {
-    std::uint64_t open = 0;
-    for (const auto& [target, counts] : tally_.counts().targets) open += counts.pending;
-    return open <= kFewOpen;
 }
 
 std::vector<DeliveryRow> SqliteStore::read_delivery_rows(Cursor cursor) const {
@@ -261,6 +261,23 @@ Result<StoreCounts> SqliteStore::counts() {
                 if (row.pending != 0) row.oldest_pending = oldest_pending(db, target);
         });
         return counts;
+    });
+}
+
+Result<StoreSpace> SqliteStore::space() {
+    return attempt("measure the store", [&]() -> Result<StoreSpace> {
+        StoreSpace space;
+        readers_.with([&](Database& db) {
+            const auto number = [&](const char* pragma) {
+                auto cursor = db.run(pragma);
+                return cursor.next() ? cursor->integer(0) : 0;
+            };
+            const auto pages = number(kPages) - number(kFreePages);
+            space.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, pages) * number(kPageSize));
+        });
+        struct statvfs disk {};
+        if (::statvfs(path_.c_str(), &disk) == 0) space.disk_free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+        return space;
     });
 }
 

@@ -70,6 +70,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreSettings& sett
 
 SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings)
     : lock_(std::move(lock)),
+      path_(settings.path),
       twin_window_(settings.twin_window),
       db_(load(std::move(db))),
       readers_(settings.path, kReaders),

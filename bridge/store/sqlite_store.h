@@ -52,6 +52,8 @@ public:
     Result<std::vector<DeliveryRow>> deliveries(const DeliveryQuery& query) override;
     Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
     Result<StoreCounts> counts() override;
+    std::uint64_t pending() const override { return tally_.pending(); }
+    Result<StoreSpace> space() override;
     Result<std::vector<IntakeHeard>> intakes_heard() override;
 
     Result<std::optional<std::string>> note(const std::string& key) override;
@@ -79,7 +81,8 @@ private:
     // accept
     static Result<PackedEvent> pack(const NewEvent& event);
     static Result<std::vector<PackedDelivery>> pack(const std::vector<NewDelivery>& deliveries);
-    Accepted store_event(Database& db, const PackedEvent& packed, TallyChange& change);
+    std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, TallyChange& change);
+    static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
     static void store_deliveries(Database& db, std::int64_t event, std::int64_t first_number,
                                  const std::vector<PackedDelivery>& deliveries, TallyChange& change);
@@ -102,13 +105,13 @@ private:
     // ask
     DeliveryRow read_delivery_row(Statement& row) const;
     std::vector<DeliveryRow> read_delivery_rows(Cursor cursor) const;
-    bool few_open() const;
 
     // keep house
     Result<std::uint64_t> remove_events(const std::vector<std::int64_t>& events, const RetentionPolicy& policy,
                                         TimePoint now);
 
     const FileLock lock_;
+    const std::string path_;
     const milliseconds twin_window_;
     mutable Guarded<ClaimTable> claims_;
     Tally tally_;

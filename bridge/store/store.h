@@ -32,6 +32,7 @@ struct NewEvent {
     std::string dedup_key;
     std::string twin_key;  ///< see Normalized::twin_key
     std::vector<NewDelivery> deliveries;
+    bool only_if_known = false;  ///< store nothing new: Unavailable unless it is a duplicate
 };
 
 struct Accepted {
@@ -122,6 +123,11 @@ struct StoreCounts {
     std::map<TargetId, TargetCounts> targets;
 };
 
+struct StoreSpace {
+    std::uint64_t bytes = 0;                 ///< in use: what a removal leaves empty is used again
+    std::optional<std::uint64_t> disk_free;  ///< nothing: not on a disk, or it does not tell
+};
+
 struct IntakeHeard {
     std::string source;
     Intake intake = Intake::Push;
@@ -193,6 +199,9 @@ public:
     /// Oldest first; none for a delivery that is not known.
     virtual Result<std::vector<Attempt>> attempts(const DeliveryId& id) = 0;
     virtual Result<StoreCounts> counts() = 0;
+    /// Deliveries not yet ended. Kept up to date, not counted: cheap enough to be asked for every event.
+    virtual std::uint64_t pending() const = 0;
+    virtual Result<StoreSpace> space() = 0;
     virtual Result<std::vector<IntakeHeard>> intakes_heard() = 0;
 
     // ---- small things that must survive a restart: names, registrations, cursors

@@ -17,8 +17,15 @@ void Tally::apply(const TallyChange& change) {
             auto& states = numbers.targets[move.target];
             if (move.from) states.at(index_of(*move.from)) -= move.count;
             if (move.to) states.at(index_of(*move.to)) += move.count;
+            if (move.from == DeliveryState::Pending) numbers.pending -= move.count;
+            if (move.to == DeliveryState::Pending) numbers.pending += move.count;
         }
     });
+}
+
+std::uint64_t Tally::pending() const {
+    return numbers_.with(
+        [](const Numbers& numbers) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, numbers.pending)); });
 }
 
 StoreCounts Tally::counts() const {

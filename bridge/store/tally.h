@@ -32,12 +32,13 @@ public:
     void apply(const TallyChange& change);
     /// Without oldest_pending. Targets stay listed once they had a delivery.
     StoreCounts counts() const;
+    std::uint64_t pending() const;
     std::vector<TargetId> targets_with_pending() const;
 
 private:
     using States = std::array<std::int64_t, 5>;
     struct Numbers {
-        std::int64_t events = 0, unmapped = 0;
+        std::int64_t events = 0, unmapped = 0, pending = 0;
         std::map<TargetId, States> targets;
     };
     Guarded<Numbers> numbers_;

@@ -60,6 +60,37 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_without_dedup_key_is_never_a_duplicate_bu
     BOOST_TEST(world.accept(event).duplicate);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(only_a_known_event_is_taken_when_nothing_new_may_be_stored, Place, Stores) {
+    World<Place> world;
+    const auto first = world.accept(world.event_with({world.delivery_to("a")}, "key"));
+    const auto ask = [&](NewEvent event) {
+        event.only_if_known = true;
+        return world.store->accept(event);
+    };
+    const auto again = ask(world.event_with({world.delivery_to("a")}, "key"));
+    BOOST_REQUIRE(again.has_value());
+    BOOST_TEST(again->duplicate);
+    BOOST_TEST(again->id.value == first.id.value);
+    for (const auto& fresh : {world.event_with({}, "other"), world.event_to("a")})
+        BOOST_TEST((ask(fresh).error().kind == Error::Kind::Unavailable));
+    BOOST_TEST(world.store->counts().value().events == 1U);
+    BOOST_TEST(world.store->pending() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_pending_is_known_without_counting, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_with({world.delivery_to("a", "k"), world.delivery_to("b")}));
+    world.accept(world.event_to("a", "k"));
+    BOOST_TEST(world.store->pending() == 3U);
+    const auto claims = world.claim("a").claims;
+    world.settle(claims.at(0), RetryAt{world.clock.time});
+    BOOST_TEST(world.store->pending() == 3U);
+    world.settle(world.claim("a").claims.at(0), Finished{});
+    world.settle(world.claim("b").claims.at(0), Dead{"no"});
+    BOOST_TEST(world.store->pending() == 1U);
+    BOOST_TEST(world.store->space().has_value());
+}
+
 NewEvent twin(Maker& maker, Intake intake, const std::string& dedup_key) {
     auto event = maker.event_to("a");
     event.event.intake = intake;

@@ -7,7 +7,7 @@
 
 namespace orbridge::testing {
 
-/// A store, for fakes to derive from, that has no subscriptions and no tokens.
+/// A store, for fakes to derive from, that has no subscriptions, no tokens and no size.
 class NoSubscriptions : public Store {
 public:
     Result<std::vector<Subscription>> subscriptions() override { return std::vector<Subscription>{}; }
@@ -17,6 +17,8 @@ public:
     Result<std::vector<ApiToken>> api_tokens() override { return std::vector<ApiToken>{}; }
     Status put_api_token(const ApiToken&) override { return none(); }
     Status remove_api_token(const std::string&) override { return none(); }
+    std::uint64_t pending() const override { return 0; }
+    Result<StoreSpace> space() override { return StoreSpace{}; }
 
 private:
     static Error none() { return {Error::Kind::Internal, "this store has no subscriptions"}; }

@@ -10,7 +10,7 @@ namespace orbridge::testing {
 
 /// A store that only keeps notes: all that registrars use. Copy the notes to play a restart, clear them to
 /// play a lost store.
-class NotesStore final : public NoSubscriptions {
+class NotesStore : public NoSubscriptions {
 public:
     std::map<std::string, std::string> notes;
     bool broken = false;
