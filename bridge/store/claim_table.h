@@ -28,6 +28,11 @@ public:
     Hold* find(std::uint64_t token);
     void drop_token(std::uint64_t token);
     void drop_delivery(std::int64_t delivery);
+    /// Everybody has lost what he had. Tokens are not given again.
+    void drop_all() {
+        by_delivery_.clear();
+        by_token_.clear();
+    }
     bool holds(std::int64_t delivery) const { return by_delivery_.count(delivery) != 0; }
 
 private:

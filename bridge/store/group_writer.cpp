@@ -1,6 +1,7 @@
 #include "bridge/store/group_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace orbridge {
 namespace {
@@ -11,7 +12,8 @@ constexpr const char* kRollback = "ROLLBACK";
 
 }  // namespace
 
-GroupWriter::GroupWriter(Database& db, const Limits& limits) : db_(db), limits_(limits), thread_([this] { loop(); }) {}
+GroupWriter::GroupWriter(Database& db, const Limits& limits, Watch watch)
+    : db_(db), limits_(limits), watch_(std::move(watch)), thread_([this] { loop(); }) {}
 
 GroupWriter::~GroupWriter() {
     {
@@ -58,35 +60,44 @@ bool GroupWriter::take(Batch& batch) {
     return !batch.empty();
 }
 
-/// One bad write must hurt nobody else: if the batch fails, each gets a transaction of its own.
+/// One bad write must hurt nobody else: if the batch fails for what is in it, each gets a transaction of its own.
 void GroupWriter::commit(const Batch& batch) {
-    const auto together = run_all(batch);
-    if (together) return;
-    if (batch.size() == 1) {
-        batch.front()->result = together.error();
-        return;
+    if (run_all(batch) || batch.size() == 1) return;
+    for (auto* one : batch) run_all({one});
+}
+
+/// False: it failed, and would perhaps not have without one of its writes. Otherwise each has its result.
+bool GroupWriter::run_all(const Batch& batch) {
+    const auto tell = [&](const Status& status) {
+        for (auto* one : batch) one->result = status;
+    };
+    std::string_view doing = batch.front()->doing;
+    if (auto fit = watch_.before(); !fit) {
+        tell(fit);
+        return true;
     }
-    for (auto* one : batch) {
-        const auto alone = run_all({one});
-        if (!alone) one->result = alone.error();
+    try {
+        const auto status = run(batch, doing);
+        if (!status) rollback();
+        tell(status ? watch_.after() : status);
+        return status.has_value();
+    } catch (const SqliteProblem& problem) {
+        rollback();
+        tell(to_error(doing, problem));
+        watch_.failed(problem);
+        return is_trouble_with_file(problem);
     }
 }
 
-Status GroupWriter::run_all(const Batch& batch) {
-    std::string_view doing = batch.front()->doing;
-    auto run = [&]() -> Status {
-        db_.exec(kBegin);
-        for (auto* one : batch) {
-            doing = one->doing;
-            auto done = one->call(one->work, db_);
-            if (!done) return done;
-        }
-        db_.exec(kCommit);
-        return Ok{};
-    };
-    auto status = attempt(doing, run);
-    if (!status) rollback();
-    return status;
+Status GroupWriter::run(const Batch& batch, std::string_view& doing) {
+    db_.exec(kBegin);
+    for (auto* one : batch) {
+        doing = one->doing;
+        auto done = one->call(one->work, db_);
+        if (!done) return done;
+    }
+    db_.exec(kCommit);
+    return Ok{};
 }
 
 void GroupWriter::rollback() {

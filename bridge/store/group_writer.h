@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -22,8 +23,14 @@ public:
         int batch_max = 128;           ///< writes in one transaction
         std::size_t queue_max = 4096;  ///< waiting writes; more are refused as Unavailable
     };
-    /// Takes over `db`: nobody else may use it as long as this lives.
-    GroupWriter(Database& db, const Limits& limits);
+    /// Asked on the writer's thread. An Error from either fails all that wait in the transaction.
+    struct Watch {
+        std::function<Status()> before = [] { return Ok{}; };  ///< may it be begun?
+        std::function<Status()> after = [] { return Ok{}; };   ///< it is committed: may it be called stored?
+        std::function<void(const SqliteProblem&)> failed = [](const SqliteProblem&) {};
+    };
+    /// Takes over `db`: nobody else may use it as long as this lives, the watch excepted.
+    GroupWriter(Database& db, const Limits& limits, Watch watch);
     /// Ends after everything queued is written. Nobody may be calling `write` any more.
     ~GroupWriter();
     GroupWriter(const GroupWriter&) = delete;
@@ -52,11 +59,13 @@ private:
     void loop();
     bool take(Batch& batch);
     void commit(const Batch& batch);
-    Status run_all(const Batch& batch);
+    bool run_all(const Batch& batch);
+    Status run(const Batch& batch, std::string_view& doing);
     void rollback();
 
     Database& db_;
     const Limits limits_;
+    const Watch watch_;
     std::mutex mutex_;
     std::condition_variable arrived_;
     std::vector<Write*> queue_;

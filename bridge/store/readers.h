@@ -14,8 +14,9 @@ namespace orbridge {
 /// Safe from any thread; waits while all are in use.
 class Readers {
 public:
-    Readers(const std::string& path, int count) {
-        for (int i = 0; i < count; ++i) free_.push_back(std::make_unique<Database>(path, Database::Mode::ReadOnly));
+    Readers(const std::string& path, int count, const std::string& vfs = {}) : count_(static_cast<std::size_t>(count)) {
+        for (int i = 0; i < count; ++i)
+            free_.push_back(std::make_unique<Database>(path, Database::Mode::ReadOnly, vfs));
     }
 
     template <class F>
@@ -24,7 +25,24 @@ public:
         return std::forward<F>(work)(*loan.db);
     }
 
+    /// Waits until none is in use; meanwhile, and while `work(databases)` runs, nobody gets one.
+    template <class F>
+    void with_all(F&& work) {
+        std::unique_lock lock(mutex_);
+        closed_ = true;
+        returned_.wait(lock, [this] { return free_.size() == count_; });
+        const Reopen at_end{*this};
+        std::forward<F>(work)(free_);
+    }
+
 private:
+    struct Reopen {
+        ~Reopen() {
+            readers.closed_ = false;
+            readers.returned_.notify_all();
+        }
+        Readers& readers;
+    };
     struct Loan {
         explicit Loan(Readers& from) : readers(from), db(from.take()) {}
         ~Loan() { readers.give_back(std::move(db)); }
@@ -35,7 +53,7 @@ private:
     };
     std::unique_ptr<Database> take() {
         std::unique_lock lock(mutex_);
-        returned_.wait(lock, [this] { return !free_.empty(); });
+        returned_.wait(lock, [this] { return !closed_ && !free_.empty(); });
         auto db = std::move(free_.back());
         free_.pop_back();
         return db;
@@ -43,9 +61,11 @@ private:
     void give_back(std::unique_ptr<Database> db) {
         const std::lock_guard lock(mutex_);
         free_.push_back(std::move(db));
-        returned_.notify_one();
+        returned_.notify_all();  // one may wait for any, and one for all
     }
 
+    const std::size_t count_;
+    bool closed_ = false;
     std::mutex mutex_;
     std::condition_variable returned_;
     std::vector<std::unique_ptr<Database>> free_;

@@ -3,7 +3,7 @@
 namespace orbridge {
 namespace {
 
-constexpr int kBusyWaitMs = 5'000;
+constexpr int kBusyWaitMs = 1'000;  // whoever waits for the answer waits along
 
 const char* explain(int code) {
     switch (code & 0xff) {
@@ -32,6 +32,21 @@ SqliteProblem problem_of(sqlite3* db, int code) {
 Error to_error(std::string_view doing, const SqliteProblem& problem) {
     return {Error::Kind::Unavailable, "cannot " + std::string(doing) + ": " + explain(problem.code) + " (SQLite " +
                                           std::to_string(problem.code) + ": " + problem.message + ")"};
+}
+
+bool is_trouble_with_file(const SqliteProblem& problem) {
+    switch (problem.code & 0xff) {
+        case SQLITE_IOERR:
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL:
+        case SQLITE_READONLY:
+        case SQLITE_PERM:
+        case SQLITE_CANTOPEN:
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return true;
+        default: return false;
+    }
 }
 
 Statement::Statement(sqlite3* db, const char* sql) {
@@ -76,25 +91,43 @@ std::string_view Statement::view(int column) {
     return data != nullptr ? std::string_view(data, size) : std::string_view();
 }
 
-Database::Database(const std::string& path, Mode mode) {
+Database::Database(const std::string& path, Mode mode, const std::string& vfs) : path_(path), vfs_(vfs), mode_(mode) {
+    open(true);
+}
+
+void Database::close() {
+    statements_.clear();
+    db_.reset();
+}
+
+void Database::open(bool create) {
+    close();
     sqlite3* db = nullptr;
-    const int access = mode == Mode::ReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    const int code = sqlite3_open_v2(path.c_str(), &db, access | SQLITE_OPEN_NOMUTEX, nullptr);
-    db_.reset(db);
+    const int access =
+        mode_ == Mode::ReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    const char* vfs = vfs_.empty() ? nullptr : vfs_.c_str();
+    const int code = sqlite3_open_v2(path_.c_str(), &db, access | SQLITE_OPEN_NOMUTEX, vfs);
+    std::unique_ptr<sqlite3, Close> fresh(db);
     if (code != SQLITE_OK) throw problem_of(db, code);
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, kBusyWaitMs);
+    db_ = std::move(fresh);
+}
+
+sqlite3* Database::opened() const {
+    if (!db_) throw SqliteProblem{SQLITE_CANTOPEN, "the store's file is gone or cannot be used"};
+    return db_.get();
 }
 
 void Database::script(const std::string& sql) {
-    const int code = sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+    const int code = sqlite3_exec(opened(), sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) throw problem_of(db_.get(), code);
 }
 
 Statement& Database::prepared(const char* sql) {
     const auto known = statements_.find(sql);
     if (known != statements_.end()) return known->second;
-    return statements_.emplace(sql, Statement(db_.get(), sql)).first->second;
+    return statements_.emplace(sql, Statement(opened(), sql)).first->second;
 }
 
 }  // namespace orbridge

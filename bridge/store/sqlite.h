@@ -23,6 +23,9 @@ struct SqliteProblem {
 /// Unavailable, with a message such as "cannot store the event: the disk is full (…)".
 Error to_error(std::string_view doing, const SqliteProblem& problem);
 
+/// The file or its disk is the trouble, or who else holds it, and not the statement: the next one fares no better.
+bool is_trouble_with_file(const SqliteProblem& problem);
+
 /// Bytes, where a plain string_view is text. Empty is empty, not NULL.
 struct Blob {
     std::string_view bytes;
@@ -90,7 +93,13 @@ private:
 class Database {
 public:
     enum class Mode { ReadWrite, ReadOnly };
-    Database(const std::string& path, Mode mode);
+    /// `vfs`: the name of a registered SQLite VFS; empty: the default one.
+    Database(const std::string& path, Mode mode, const std::string& vfs = {});
+
+    /// While closed, everything but open() is a SqliteProblem. No cursor may be in use.
+    void close();
+    void open(bool create = false);
+    bool is_open() const { return db_ != nullptr; }
 
     /// Several statements separated by semicolons, without parameters.
     void script(const std::string& sql);
@@ -112,13 +121,16 @@ public:
         return sqlite3_changes(db_.get());
     }
 
-    bool in_transaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+    bool in_transaction() const { return db_ && sqlite3_get_autocommit(db_.get()) == 0; }
 
 private:
+    sqlite3* opened() const;
     Statement& prepared(const char* sql);
     struct Close {
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
+    const std::string path_, vfs_;
+    const Mode mode_;
     std::unique_ptr<sqlite3, Close> db_;
     std::unordered_map<const char*, Statement> statements_;
 };

@@ -31,8 +31,9 @@ constexpr const char* kPromote =
     "UPDATE deliveries SET state = 0 WHERE state = 1 AND seq = (SELECT seq FROM deliveries WHERE order_key = ?1"
     " AND state <= 1 ORDER BY seq LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?1"
     " AND state <= 1 AND state = 0)";
+// Replaces its like: what was undone after a failed sync may yet be found in the log when the file is reopened.
 constexpr const char* kInsertAttempt =
-    "INSERT INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer)"
+    "INSERT OR REPLACE INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr const char* kInsertJob =
     "INSERT INTO jobs (delivery, target, job, state, result, checks, next_check_at)"
@@ -113,16 +114,26 @@ Result<ClaimBatch> SqliteStore::claim(const TargetId& target, TimePoint now, mil
         // The lock spans the read: what ends after the read has its hold until then, so it is passed over.
         const auto candidates = claims_.with(
             [&](ClaimTable& table) { return hold_due(table, target, now, now + hold, limit, batch.next_due); });
-        readers_.with([&](Database& db) {
-            for (const auto& candidate : candidates) {
-                auto claim = load_claim(db, target, candidate);
-                if (!claim) continue;
-                claim->until = now + hold;
-                batch.claims.push_back(*std::move(claim));
-            }
-        });
+        try {
+            readers_.with([&](Database& db) {
+                for (const auto& candidate : candidates) {
+                    auto claim = load_claim(db, target, candidate);
+                    if (!claim) continue;
+                    claim->until = now + hold;
+                    batch.claims.push_back(*std::move(claim));
+                }
+            });
+        } catch (const SqliteProblem&) {
+            claims_.with([&](ClaimTable& table) { drop(table, candidates); });
+            throw;
+        }
         return batch;
     });
+}
+
+/// Nobody got them: they must not wait for the end of a hold.
+void SqliteStore::drop(ClaimTable& table, const std::vector<Candidate>& candidates) {
+    for (const auto& candidate : candidates) table.drop_token(candidate.token);
 }
 
 std::vector<SqliteStore::Candidate> SqliteStore::hold_due(ClaimTable& table, const TargetId& target, TimePoint now,
@@ -130,19 +141,24 @@ std::vector<SqliteStore::Candidate> SqliteStore::hold_due(ClaimTable& table, con
                                                           std::optional<TimePoint>& next_due) {
     std::vector<Candidate> candidates;
     const auto earliest = [&](TimePoint at) { next_due = std::min(next_due.value_or(at), at); };
-    auto cursor = claim_reader_.run(kDue, std::string_view(target.value));
-    while (cursor.next()) {
-        const auto seq = cursor->integer(0);
-        const auto due = rows::time(cursor->integer(1));
-        if (const auto held = table.held_until(seq, now)) {
-            earliest(*held);
-            continue;
+    try {
+        auto cursor = claim_reader_.run(kDue, std::string_view(target.value));
+        while (cursor.next()) {
+            const auto seq = cursor->integer(0);
+            const auto due = rows::time(cursor->integer(1));
+            if (const auto held = table.held_until(seq, now)) {
+                earliest(*held);
+                continue;
+            }
+            if (due > now || static_cast<int>(candidates.size()) >= limit) {
+                earliest(due);
+                break;
+            }
+            candidates.push_back({seq, table.hold(seq, until)});
         }
-        if (due > now || static_cast<int>(candidates.size()) >= limit) {
-            earliest(due);
-            break;
-        }
-        candidates.push_back({seq, table.hold(seq, until)});
+    } catch (const SqliteProblem&) {
+        drop(table, candidates);
+        throw;
     }
     return candidates;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -18,7 +19,11 @@ constexpr int kReaders = 4;
 // FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page.
 constexpr const char* kWriterSetup =
     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-    " PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY";
+    " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -65536; PRAGMA "
+    "temp_store = MEMORY";
+// What a killed process left in the log may have been read from memory that never reached the disk, if a sync
+// failed before: this writes it into the database anew, so that nothing is built upon what may be lost.
+constexpr const char* kSettle = "PRAGMA wal_checkpoint(TRUNCATE)";
 constexpr const char* kJournalMode = "PRAGMA journal_mode";
 constexpr const char* kLastSeq =
     "SELECT max((SELECT coalesce(max(seq), 0) FROM events), (SELECT max(seq) FROM high_water))";
@@ -42,7 +47,9 @@ std::int64_t number(Database& db, const char* sql) {
     return cursor.next() ? cursor->integer(0) : 0;
 }
 
-Status prepare(Database& db, const std::string& path) {
+}  // namespace
+
+Status prepare_sqlite(Database& db, const std::string& path) {
     db.script(kWriterSetup);
     auto mode = db.run(kJournalMode);
     if (!mode.next() || mode->view(0) != "wal") {
@@ -52,49 +59,62 @@ Status prepare(Database& db, const std::string& path) {
     return Ok{};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreSettings& settings, const Clock& clock, Log& log) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreSettings& settings, const Clock& clock, Log& log,
+                                                       const std::string& vfs) {
     auto lock = FileLock::take(settings.path);
     if (!lock) return lock.error();
     if (auto created = create_private_file(settings.path); !created) return created.error();
     return attempt("open the store " + settings.path, [&]() -> Result<std::unique_ptr<SqliteStore>> {
-        auto db = std::make_unique<Database>(settings.path, Database::Mode::ReadWrite);
-        if (auto ready = prepare(*db, settings.path); !ready) return ready.error();
-        if (auto current = migrate(*db, sqlite_migrations(), clock.now()); !current) return current.error();
-        std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), std::move(db), settings));
+        auto db = std::make_unique<Database>(settings.path, Database::Mode::ReadWrite, vfs);
+        if (auto ready = prepare_sqlite(*db, settings.path); !ready) return ready.error();
+        db->script(kSettle);
+        const auto now = clock.now();
+        if (auto current = migrate(*db, sqlite_migrations(), now); !current) return current.error();
+        std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), std::move(db), settings, log, now, vfs));
         log.info("store.opened", {{"path", settings.path}, {"events", store->tally_.counts().events}});
         return store;
     });
 }
 
-SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings)
+SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings, Log& log,
+                         TimePoint opened_at, const std::string& vfs)
     : lock_(std::move(lock)),
       path_(settings.path),
+      log_(log),
+      opened_at_(opened_at),
       twin_window_(settings.twin_window),
       db_(load(std::move(db))),
-      readers_(settings.path, kReaders),
-      claim_reader_(settings.path, Database::Mode::ReadOnly),
-      writer_(*db_, {settings.batch_max, 4096}) {}
+      readers_(settings.path, kReaders, vfs),
+      claim_reader_(settings.path, Database::Mode::ReadOnly, vfs),
+      mark_(FileMark::of(settings.path)),
+      writer_(*db_, {settings.batch_max, 4096}, watch()) {}
 
 /// Reads what is kept in memory, before the writer's thread starts.
 std::unique_ptr<Database> SqliteStore::load(std::unique_ptr<Database> db) {
-    last_seq_ = number(*db, kLastSeq);
+    load(*db);
+    load_heard(*db);
+    return db;
+}
+
+void SqliteStore::load(Database& db) {
+    last_seq_ = std::max(last_seq_, number(db, kLastSeq));
     TallyChange change;
-    change.events = number(*db, kCountEvents);
-    change.unmapped = number(*db, kCountUnmapped);
-    for (auto cursor = db->run(kCountDeliveries); cursor.next();) {
+    change.events = number(db, kCountEvents);
+    change.unmapped = number(db, kCountUnmapped);
+    for (auto cursor = db.run(kCountDeliveries); cursor.next();) {
         change.moves.push_back({{cursor->text(0)},
                                 std::nullopt,
                                 rows::shown(static_cast<rows::State>(cursor->small(1))),
                                 cursor->integer(2)});
     }
-    tally_.apply(change);
-    for (auto cursor = db->run(kHeardRows); cursor.next();) {
+    tally_.reset(change);
+}
+
+void SqliteStore::load_heard(Database& db) {
+    for (auto cursor = db.run(kHeardRows); cursor.next();) {
         heard_.restore({cursor->text(0), static_cast<Intake>(cursor->small(1)), rows::time(cursor->integer(2)),
                         static_cast<std::uint64_t>(cursor->integer(3))});
     }
-    return db;
 }
 
 SqliteStore::~SqliteStore() {

@@ -8,6 +8,7 @@
 #include "bridge/settings/settings.h"
 #include "bridge/store/claim_table.h"
 #include "bridge/store/file_lock.h"
+#include "bridge/store/file_mark.h"
 #include "bridge/store/group_writer.h"
 #include "bridge/store/heard.h"
 #include "bridge/store/keys.h"
@@ -18,16 +19,24 @@
 
 namespace orbridge {
 
+/// Sets up the connection that writes. Invalid: the file system cannot do it.
+Status prepare_sqlite(Database& db, const std::string& path);
+
 /// Everything in one SQLite file that this process has for itself. All writing goes through one thread
 /// with group commit; reading has connections of its own and never waits for it.
 ///
 /// Order: of the open deliveries of one target and order key exactly one is `claimable`, the others
 /// are `waiting`. Whatever ends the first promotes the next in the same transaction, so a claim finds
 /// what it may have in an index and never walks past what is blocked.
+///
+/// When the disk fails, or the file is not the one that was opened any more, nothing is stored until mend() has put
+/// it right, which is tried at each write: see sqlite_mend.cpp.
 class SqliteStore final : public Store {
 public:
-    /// Opens or creates the file and brings it up to date.
-    static Result<std::unique_ptr<SqliteStore>> open(const StoreSettings& settings, const Clock& clock, Log& log);
+    /// Opens or creates the file and brings it up to date. `vfs`: what SQLite reaches the disk through, by its
+    /// registered name; empty: its own. The log must outlive the store.
+    static Result<std::unique_ptr<SqliteStore>> open(const StoreSettings& settings, const Clock& clock, Log& log,
+                                                     const std::string& vfs = {});
     ~SqliteStore() override;
 
     Result<Accepted> accept(const NewEvent& event) override;
@@ -75,8 +84,21 @@ private:
     struct PackedDelivery;
     struct Ending;
 
-    SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings);
+    SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings, Log& log,
+                TimePoint opened_at, const std::string& vfs);
     std::unique_ptr<Database> load(std::unique_ptr<Database> db);
+    void load(Database& db);
+    void load_heard(Database& db);
+
+    // mend: of the writer's thread
+    GroupWriter::Watch watch();
+    Status mend();
+    Status mend_same();
+    Status mend_other(const FileMark& found);
+    void close_all(std::vector<std::unique_ptr<Database>>& readers, ClaimTable& claims, bool other);
+    Status open_all(std::vector<std::unique_ptr<Database>>& readers);
+    Status still_there();
+    void suspect(std::string_view why);
 
     // accept
     static Result<PackedEvent> pack(const NewEvent& event);
@@ -96,6 +118,7 @@ private:
     };
     std::vector<Candidate> hold_due(ClaimTable& table, const TargetId& target, TimePoint now, TimePoint until,
                                     int limit, std::optional<TimePoint>& next_due);
+    static void drop(ClaimTable& table, const std::vector<Candidate>& candidates);
     std::optional<Claim> load_claim(Database& db, const TargetId& target, const Candidate& candidate);
     std::vector<ClaimTable::Hold> begin_settling(const std::vector<Settle>& settles, TimePoint now);
     void end_settling(const std::vector<ClaimTable::Hold>& holds, bool recorded);
@@ -112,6 +135,8 @@ private:
 
     const FileLock lock_;
     const std::string path_;
+    Log& log_;
+    const TimePoint opened_at_;
     const milliseconds twin_window_;
     mutable Guarded<ClaimTable> claims_;
     Tally tally_;
@@ -120,6 +145,8 @@ private:
     const std::unique_ptr<Database> db_;  ///< the writer's; made by load(), which fills what is above
     Readers readers_;
     Database claim_reader_;  ///< used under claims_'s lock only
+    FileMark mark_;          ///< the writer's: the files that all of these have open
+    bool suspect_ = false;   ///< the writer's: something happened after which nothing is stored before mend()
     GroupWriter writer_;     ///< last: its thread uses what is above
 };
 

@@ -23,6 +23,11 @@ void Tally::apply(const TallyChange& change) {
     });
 }
 
+void Tally::reset(const TallyChange& change) {
+    numbers_.with([](Numbers& numbers) { numbers = {}; });
+    apply(change);
+}
+
 std::uint64_t Tally::pending() const {
     return numbers_.with(
         [](const Numbers& numbers) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, numbers.pending)); });

@@ -30,6 +30,8 @@ struct TallyChange {
 class Tally {
 public:
     void apply(const TallyChange& change);
+    /// Forgets everything and begins with this.
+    void reset(const TallyChange& change);
     /// Without oldest_pending. Targets stay listed once they had a delivery.
     StoreCounts counts() const;
     std::uint64_t pending() const;

@@ -69,14 +69,15 @@ struct InMemory {
 
 struct InSqlite {
     TemporaryFolder folder;
+    std::vector<std::unique_ptr<Log>> logs;  // as long as the stores
     StoreSettings settings() const {
         StoreSettings settings;
         settings.path = (folder.path / "store.db").string();
         return settings;
     }
     Result<std::unique_ptr<Store>> try_open(const Clock& clock) {
-        Log log(clock, Log::Level::Error, to_nowhere());
-        return open_store(settings(), clock, log);
+        logs.push_back(std::make_unique<Log>(clock, Log::Level::Error, to_nowhere()));
+        return open_store(settings(), clock, *logs.back());
     }
     std::unique_ptr<Store> open(const Clock& clock) {
         auto store = try_open(clock);
