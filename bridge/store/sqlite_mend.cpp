@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <utility>
 
 #include "bridge/store/migrations.h"
 #include "bridge/store/sqlite_rows.h"
@@ -10,13 +11,16 @@
 // nothing is trusted that came after the last sync that succeeded: the transaction is undone and nobody is
 // told that it is stored. SQLite goes on writing the log from the last commit on, so what could not be synced is
 // overwritten and synced anew before anything built upon it counts; a checkpoint whose sync failed is repeated
-// whole. Before the next transaction a checkpoint of the whole log must succeed, which shows that the disk
-// takes writes and syncs again; if it does not, the connections are closed and opened and it is tried once more.
+// whole. Before the next transaction a checkpoint of the whole log must succeed, which shows that the disk takes
+// writes and syncs again. The connections are deliberately not closed for that: only they know where the last
+// commit ends, while one opened anew would read on into what was undone, from memory that never reached the
+// disk. For the same reason a start begins with such a checkpoint, which writes all that was found once more.
 //
 // Files without their names. What is written to a deleted file is gone when it is closed, so a commit counts only
 // if the database and its log still have their names after it. If only the log was lost, a checkpoint brings its
-// content, which the open connection still has, into the database. If the database is gone, it is waited for;
-// if another one is in its place, that one is opened and what is kept in memory is read anew.
+// content, which the open connection still has, into the database. If the database is gone, it is waited for, and
+// if it comes back, what was refused meanwhile may turn out to be stored: sent again, it is a duplicate. If
+// another one is in its place, that one is opened and what is kept in memory is read anew.
 namespace orbridge {
 namespace {
 
@@ -57,6 +61,7 @@ void SqliteStore::suspect(std::string_view why) {
 Status SqliteStore::still_there() {
     if (FileMark::of(path_) == mark_) return Ok{};
     suspect("the store's file or its log was removed or replaced");
+    disowned_ = true;
     return Error{Error::Kind::Unavailable, "cannot store: the store's file " + path_ + " was removed or replaced"};
 }
 
@@ -73,8 +78,16 @@ Status SqliteStore::mend() {
 }
 
 Status SqliteStore::mend_same() {
-    if (db_->is_open() && tried_checkpoint(*db_)) return Ok{};
-    return mend_other(mark_);
+    if (!db_->is_open()) return mend_other(mark_);
+    try {
+        checkpoint(*db_);
+        if (std::exchange(disowned_, false)) load(*db_);
+        return Ok{};
+    } catch (const SqliteProblem& problem) {
+        const int kind = problem.code & 0xff;
+        if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) return mend_other(mark_);
+        return to_error("write the log to the database", problem);
+    }
 }
 
 /// All connections are closed before one is opened: one that is left would share what it knows of the old log.
@@ -115,6 +128,7 @@ Status SqliteStore::open_all(std::vector<std::unique_ptr<Database>>& readers) {
         if (auto current = migrate(*db_, sqlite_migrations(), opened_at_); !current) return current;
         checkpoint(*db_);
         load(*db_);
+        disowned_ = false;
         for (auto& reader : readers) reader->open();
         claim_reader_.open();
         mark_ = FileMark::of(path_);

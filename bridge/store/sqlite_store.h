@@ -146,6 +146,7 @@ private:
     Readers readers_;
     Database claim_reader_;  ///< used under claims_'s lock only
     FileMark mark_;          ///< the writer's: the files that all of these have open
+    bool disowned_ = false;  ///< the writer's: something was committed that nobody was told of
     bool suspect_ = false;   ///< the writer's: something happened after which nothing is stored before mend()
     GroupWriter writer_;     ///< last: its thread uses what is above
 };
