@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 #include "bridge/core/text.h"
@@ -13,6 +15,15 @@ namespace orbridge {
 namespace {
 
 constexpr std::string_view kControls{"\r\n\0", 3};
+
+std::string http_date_of_now() {
+    const auto now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 40> text{};
+    const auto size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return {text.data(), size};
+}
 
 void set_rules(CURL* handle, const CurlSettings& settings) {
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -171,6 +182,8 @@ Exchange CurlEasy::result(CURLcode code) {
     // libcurl takes a connection that ends within the header for the end of a good answer.
     if (!whole || !head_whole_ || is_interim(static_cast<int>(status))) return failure(code);
     response_.status = static_cast<int>(status);
+    // RFC 9110 §6.6.1 wants it of whoever receives an answer without one; a Retry-After is read against it.
+    if (find_header(response_.headers, "date") == nullptr) response_.headers.push_back({"Date", http_date_of_now()});
     return std::move(response_);
 }
 
@@ -187,6 +200,8 @@ TransportFailure CurlEasy::failure(CURLcode code) const {
         failure.reason = refusal_;
     } else if (header_over_) {
         failure.reason = "the answer's header is larger than " + std::to_string(settings_.header_bytes_max) + " bytes";
+    } else if (code == CURLE_OUT_OF_MEMORY) {  // what libcurl calls a line beyond its own limit, of 100 KiB
+        failure.reason = "the answer has a header larger than libcurl takes, or memory is short";
     } else if (code == CURLE_OK) {
         failure.reason = "the answer ended before its header did";
     } else {

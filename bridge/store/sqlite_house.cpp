@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
@@ -29,7 +30,8 @@ constexpr const char* kSetNote =
 constexpr const char* kRemoveNote = "DELETE FROM notes WHERE key = ?";
 constexpr std::string_view kProbeNote = "store.probe";
 
-constexpr const char* kOldestEvents = "SELECT seq, received_at FROM events ORDER BY seq";
+constexpr int kLookAtOnce = 2'000;  // events in one read: a long one keeps the log from being reused
+constexpr const char* kOldestEvents = "SELECT seq, received_at FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
 constexpr const char* kKept =
     "SELECT 1 FROM deliveries WHERE seq BETWEEN ?1 AND ?2 AND"
     " (state <= 1 OR ended_at >= CASE state WHEN 3 THEN ?4 ELSE ?3 END) LIMIT 1";
@@ -61,14 +63,18 @@ bool kept(Database& db, std::int64_t event, const RetentionPolicy& policy, TimeP
     return db.run(kKept, range.first, range.last, ms(now - policy.finished), ms(now - policy.dead)).next();
 }
 
-std::vector<std::int64_t> find_old(Database& db, const RetentionPolicy& policy, TimePoint now, int limit) {
-    std::vector<std::int64_t> old;
-    for (auto cursor = db.run(kOldestEvents); static_cast<int>(old.size()) < limit && cursor.next();) {
+/// Looks at some events after `after`, which moves on. False: none of the rest is old enough.
+bool find_old(Database& db, const RetentionPolicy& policy, TimePoint now, std::size_t limit, std::int64_t& after,
+              std::vector<std::int64_t>& old) {
+    int looked_at = 0;
+    for (auto cursor = db.run(kOldestEvents, after, kLookAtOnce); cursor.next(); ++looked_at) {
+        if (old.size() >= limit) return true;
         // Events are in order of acceptance: the rest is younger still.
-        if (rows::time(cursor->integer(1)) >= now - policy.finished) break;
-        if (!kept(db, cursor->integer(0), policy, now)) old.push_back(cursor->integer(0));
+        if (rows::time(cursor->integer(1)) >= now - policy.finished) return false;
+        after = cursor->integer(0);
+        if (!kept(db, after, policy, now)) old.push_back(after);
     }
-    return old;
+    return looked_at == kLookAtOnce;
 }
 
 void remove_event(Database& db, std::int64_t event, TallyChange& change) {
@@ -156,10 +162,28 @@ Status SqliteStore::set_note(const std::string& key, const std::string& value) {
     });
 }
 
+/// Goes on where the call before had enough, so that old events that are kept are not looked at for each batch.
+Result<std::vector<std::int64_t>> SqliteStore::old_events(const RetentionPolicy& policy, TimePoint now, int limit) {
+    const auto most = static_cast<std::size_t>(std::max(0, limit));
+    std::vector<std::int64_t> old;
+    bool from_start = pruned_to_ == 0;
+    for (bool more = true; more && old.size() < most;) {
+        const auto looked = attempt("find old events", [&]() -> Status {
+            more = readers_.with([&](Database& db) { return find_old(db, policy, now, most, pruned_to_, old); });
+            return Ok{};
+        });
+        if (!looked) return looked.error();
+        if (more) continue;
+        pruned_to_ = 0;
+        more = !std::exchange(from_start, true);  // before there is nothing left to do, look at all of them
+        if (more) old.clear();
+    }
+    return old;
+}
+
 Result<std::uint64_t> SqliteStore::prune(const RetentionPolicy& policy, TimePoint now, int limit) {
-    const auto old = attempt("find old events", [&]() -> Result<std::vector<std::int64_t>> {
-        return readers_.with([&](Database& db) { return find_old(db, policy, now, limit); });
-    });
+    const std::lock_guard pruning(pruning_);
+    const auto old = old_events(policy, now, limit);
     if (!old) return old.error();
     std::uint64_t total = 0;
     for (std::size_t at = 0; at < old->size(); at += kRemoveAtOnce) {

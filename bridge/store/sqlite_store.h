@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "bridge/core/guarded.h"
@@ -130,6 +131,7 @@ private:
     std::vector<DeliveryRow> read_delivery_rows(Cursor cursor) const;
 
     // keep house
+    Result<std::vector<std::int64_t>> old_events(const RetentionPolicy& policy, TimePoint now, int limit);
     Result<std::uint64_t> remove_events(const std::vector<std::int64_t>& events, const RetentionPolicy& policy,
                                         TimePoint now);
 
@@ -144,11 +146,13 @@ private:
     std::int64_t last_seq_ = 0;           ///< the writer's
     const std::unique_ptr<Database> db_;  ///< the writer's; made by load(), which fills what is above
     Readers readers_;
-    Database claim_reader_;  ///< used under claims_'s lock only
-    FileMark mark_;          ///< the writer's: the files that all of these have open
-    bool disowned_ = false;  ///< the writer's: something was committed that nobody was told of
-    bool suspect_ = false;   ///< the writer's: something happened after which nothing is stored before mend()
-    GroupWriter writer_;     ///< last: its thread uses what is above
+    Database claim_reader_;       ///< used under claims_'s lock only
+    FileMark mark_;               ///< the writer's: the files that all of these have open
+    std::mutex pruning_;          ///< for one call at a time
+    std::int64_t pruned_to_ = 0;  ///< under pruning_: where the next batch goes on; 0: from the oldest
+    bool disowned_ = false;       ///< the writer's: something was committed that nobody was told of
+    bool suspect_ = false;        ///< the writer's: something happened after which nothing is stored before mend()
+    GroupWriter writer_;          ///< last: its thread uses what is above
 };
 
 }  // namespace orbridge

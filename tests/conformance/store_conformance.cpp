@@ -412,3 +412,57 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(pending_targets_are_listed_with_their_first_due_ti
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(store_clock_steps)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_due_waits_at_most_as_long_as_the_clock_is_set_back, Place, Stores) {
+    World<Place> world;
+    const auto before = world.event_to("a", "subject");
+    world.accept(before);
+    world.clock.time -= 1h;
+    const auto after = world.event_to("a", "other");
+    world.accept(after);
+    BOOST_TEST((before.event.id < after.event.id));
+    BOOST_TEST((before.deliveries[0].id < after.deliveries[0].id));
+    BOOST_TEST(world.claimed_ids("a") == Ids{after.deliveries[0].id.value});
+    const auto next = world.claim("a").next_due;
+    BOOST_REQUIRE(next.has_value());
+    BOOST_TEST((*next <= world.clock.time + 1h));
+    world.clock.time += 1h;
+    BOOST_TEST(world.claimed_ids("a").front() == before.deliveries[0].id.value);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_clock_set_forward_takes_no_fresh_event_and_nothing_that_waits, Place, Stores) {
+    World<Place> world;
+    const auto fresh = world.accept(world.event_to("a")).id;
+    const auto waiting = world.accept(world.event_to("b")).id;
+    world.settle(world.claim("a").claims.at(0), Finished{});
+    world.clock.time += 1h;
+    BOOST_TEST(world.store->prune({}, world.clock.time, 10).value() == 0U);
+    world.clock.time += std::chrono::days{400};
+    BOOST_TEST(world.store->prune({}, world.clock.time, 10).value() == 1U);
+    BOOST_TEST(!world.store->event(fresh).has_value());
+    BOOST_TEST(world.store->event(waiting).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(pruning_in_batches_passes_over_what_is_kept_and_misses_nothing, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 30; ++i) world.accept(world.event_to(i % 3 == 0 ? "kept" : "gone"));
+    while (true) {
+        const auto claims = world.claim("gone").claims;
+        if (claims.empty()) break;
+        for (const auto& claim : claims) world.settle(claim, Finished{});
+    }
+    world.clock.time += std::chrono::days{40};
+    std::vector<std::uint64_t> batches;
+    do {
+        batches.push_back(world.store->prune({}, world.clock.time, 8).value());
+    } while (batches.back() == 8U);
+    BOOST_TEST(batches == (std::vector<std::uint64_t>{8, 8, 4}));
+    world.settle(world.claim("kept", 1).claims.at(0), Finished{});
+    world.clock.time += std::chrono::days{40};
+    BOOST_TEST(world.store->prune({}, world.clock.time, 8).value() == 1U);
+    BOOST_TEST(world.store->counts().value().events == 9U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
