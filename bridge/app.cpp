@@ -33,9 +33,10 @@ namespace {
 
 std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
     std::vector<DeliveryTarget> targets;
-    for (const auto& target : plan.settings.targets)
+    for (const auto& target : plan.settings.targets) {
         targets.push_back(
             {target.id, plan.recipes.at(target.id), target.in_flight_max, target.retry, target.rate, target.breaker});
+    }
     return targets;
 }
 

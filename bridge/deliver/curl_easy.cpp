@@ -107,7 +107,9 @@ std::optional<std::string> CurlEasy::set_headers() {
                             value.find_first_of(kControls) != std::string::npos;
         if (name.empty() || broken) return "a header has no name, or a line break in it";
         // "name:" would tell libcurl to leave the header out; "name;" sends it empty.
-        if (!add_header(value.empty() ? name + ';' : name + ": " + value)) return "out of memory";
+        auto line = name;
+        line.append(value.empty() ? ";" : ": ").append(value);
+        if (!add_header(line)) return "out of memory";
     }
     if (!add_header("Expect:")) return "out of memory";  // libcurl would wait a second for 100 Continue
     if (find_header(request_.headers, "content-type") == nullptr && !add_header("Content-Type:"))
