@@ -9,6 +9,7 @@
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
 #include "bridge/api/status.h"
+#include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
 #include "bridge/core/guarded.h"
 #include "bridge/deliver/curl_transport.h"
@@ -82,6 +83,9 @@ public:
               [this] { return router(); }, [this](const TargetId& id) { return can_deliver_to(id); },
               [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
           admin(admin_parts(std::move(admin_token))),
+          subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log,
+                             [this](const InboundRequest& request) { return admin.refuse(request); },
+                             [this] { return subscribers.lease_max(); }}),
           housekeeper(*store, given.clock, given.log,
                       {now()->settings.store.retention_finished, now()->settings.store.retention_dead}) {}
 
@@ -339,6 +343,15 @@ private:
                   [this](Request r, Values v) { return admin.pause(r, v["name"]); });
         table.add("POST", "/api/v1/targets/{name}/resume",
                   [this](Request r, Values v) { return admin.resume(r, v["name"]); });
+        table.add("GET", "/api/v1/subscriptions", [this](Request r, Values) { return subscriptions_api.list(r); });
+        table.add("POST", "/api/v1/subscriptions/remove",
+                  [this](Request r, Values) { return subscriptions_api.remove(r); });
+        table.add("POST", "/api/v1/subscriptions/extend",
+                  [this](Request r, Values) { return subscriptions_api.extend(r); });
+        table.add("GET", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.tokens(r); });
+        table.add("POST", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.create_token(r); });
+        table.add("POST", "/api/v1/tokens/remove",
+                  [this](Request r, Values) { return subscriptions_api.remove_token(r); });
         table.add("POST", "/api/v1/replay", [this](Request r, Values) { return admin.replay(r); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
@@ -382,6 +395,7 @@ private:
     Ingest ingest;
     Replay replay;
     AdminApi admin;
+    SubscriptionsApi subscriptions_api;
     Housekeeper housekeeper;
     std::unique_ptr<HttpServer> server;
     Guarded<Reconciling> reconciling;

@@ -52,9 +52,10 @@ void Subscribers::check(const SubscriptionSettings& settings) {
 std::shared_ptr<const Subscribers::Rules> Subscribers::make_rules(const SubscriptionSettings& settings) {
     auto rules = std::make_shared<Rules>();
     std::map<std::string, std::vector<Secret>> secrets;
+    std::map<std::string, bool> retry;
     for (const auto& product : settings.products) {
         rules->lease.products.push_back(product.name);
-        rules->retry[product.name] = product.retry;
+        retry[product.name] = product.retry;
         secrets[product.name] = product.secrets;
     }
     if (auto policy = OutboundPolicy::make(settings.allow)) rules->callback.policy = std::move(*policy);
@@ -62,6 +63,10 @@ std::shared_ptr<const Subscribers::Rules> Subscribers::make_rules(const Subscrip
     rules->callback.product_secrets = [secrets](const std::string& product) {
         const auto found = secrets.find(product);
         return found == secrets.end() ? std::vector<Secret>{} : found->second;
+    };
+    rules->callback.retries = [retry](const std::string& product) {
+        const auto found = retry.find(product);
+        return found == retry.end() || found->second;
     };
     rules->retry_after = settings.retry_after;
     rules->lease.lease_max = settings.lease_max;
@@ -132,8 +137,8 @@ std::optional<DeliveryTarget> Subscribers::find(const TargetId& target) const {
     if (!subscription) return std::nullopt;
     const auto now = rules();
     DeliveryTarget found{.id = target, .recipe = recipe_, .in_flight_max = 1};
-    const auto retry = now->retry.find(subscription->product);
-    found.retry.schedule = retry == now->retry.end() || retry->second ? now->retry_after : std::vector<milliseconds>{};
+    found.retry.schedule =
+        now->callback.retries(subscription->product) ? now->retry_after : std::vector<milliseconds>{};
     return found;
 }
 
@@ -150,10 +155,7 @@ void Subscribers::recorded(const Settle& settle) {
     tools_.metrics.attempted(kTogether, settle.attempt.outcome, settle.attempt.duration);
     if (std::holds_alternative<Finished>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Delivered);
     if (std::holds_alternative<Dead>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Dead);
-    const auto now = rules();
-    const auto retry = now->retry.find(product);
-    const bool heeds = retry == now->retry.end() || retry->second;  // else the answer means nothing
-    if (settle.attempt.status == kGone && subscription && heeds)
+    if (settle.attempt.status == kGone && subscription && rules()->callback.retries(product))
         book_.gone(subscription->hook, subscription->registration);
 }
 

@@ -67,7 +67,6 @@ private:
     struct Rules {
         LeaseRules lease;
         CallbackRules callback;
-        std::map<std::string, bool> retry;  ///< by product
         std::vector<milliseconds> retry_after;
     };
     std::shared_ptr<const Rules> rules() const;

@@ -72,9 +72,11 @@ Result<HttpRequest> SubscriberRecipe::request_for(const Delivery& delivery, cons
                             *rules_(), now);
 }
 
-Outcome SubscriberRecipe::outcome_of(const Delivery&, const HttpResponse& response) const {
+Outcome SubscriberRecipe::outcome_of(const Delivery& delivery, const HttpResponse& response) const {
     if (response.status / 100 == 2) return Delivered{};
     const auto reason = "HTTP " + std::to_string(response.status);
+    const auto subscription = book_.callable(hook_of(delivery.target), clock_.now());
+    if (subscription && !rules_()->retries(subscription->product)) return Rejected{reason + ", not to be repeated"};
     if (response.status == kGone) return Rejected{reason + ": the subscriber wants no more"};
     Retry retry{.reason = reason, .at_least = retry_after(response)};
     if (response.status == 429) retry.why = Retry::Why::RateLimited;

@@ -15,6 +15,8 @@ namespace orbridge {
 struct CallbackRules {
     OutboundPolicy policy;
     milliseconds timeout{10'000};
+    /// False: what a subscriber of this product answers means nothing.
+    std::function<bool(const std::string& product)> retries;
     /// Sign the callbacks of subscriptions of this product that have no secret of their own.
     std::function<std::vector<Secret>(const std::string& product)> product_secrets;
 };

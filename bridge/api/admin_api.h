@@ -50,9 +50,10 @@ public:
     Answer cancel(const InboundRequest& request);
     Answer registrations(const InboundRequest& request, bool remove);
 
-private:
     /// Nothing if the token is right, else the 401.
     std::optional<Answer> refuse(const InboundRequest& request) const;
+
+private:
     void write_story(JsonWriter& json, const DeliveryRow& row);
     Parts parts_;
 };

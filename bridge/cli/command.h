@@ -66,5 +66,8 @@ int run_pause(const Args& args);
 int run_resume(const Args& args);
 int run_replay(const Args& args);
 int run_cancel(const Args& args);
+int run_subscriptions(const Args& args);
+int run_token(const Args& args);
+int run_check_url(const Args& args);
 
 }  // namespace orbridge::cli

@@ -122,6 +122,23 @@ const std::vector<Command>& commands() {
          0,
          0,
          run_cancel},
+        {"subscriptions",
+         "[list|show|remove|extend] [<hook>]",
+         "List leased subscriptions, show, remove or extend one.",
+         {{"url", "URL", "instead of a hook: those with this url"},
+          {"channel", "NAME", "list: only this channel"},
+          {"lease-time", "SECONDS", "extend: the new lease, counted from now"}},
+         0,
+         2,
+         run_subscriptions},
+        {"token",
+         "[list|create|remove] [<name>]",
+         "Tokens of the lease API. `create` prints the token, which is shown this once.",
+         {},
+         0,
+         2,
+         run_token},
+        {"check-url", "<url>", "Explain whether a subscriber may be called back at a URL.", {}, 1, 1, run_check_url},
     };
     return kAll;
 }

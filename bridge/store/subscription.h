@@ -33,7 +33,9 @@ struct Subscription {
 constexpr std::string_view kHookPrefix = "hook:";
 inline TargetId target_of_hook(const std::string& hook) { return {std::string(kHookPrefix) + hook}; }
 inline bool is_hook(const TargetId& target) { return target.value.starts_with(kHookPrefix); }
-inline std::string hook_of(const TargetId& target) { return target.value.substr(kHookPrefix.size()); }
+inline std::string hook_of(const TargetId& target) {
+    return is_hook(target) ? target.value.substr(kHookPrefix.size()) : std::string();
+}
 
 /// Lets its holder register subscriptions. The token itself is known to its holder only.
 struct ApiToken {

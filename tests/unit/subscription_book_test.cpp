@@ -27,7 +27,8 @@ struct World {
     SubscriptionBook book{store, clock, log};
     std::vector<std::string> notices;
     std::vector<Secret> product_secrets;
-    CallbackRules rules{*OutboundPolicy::make({"10.0.0.0/8"}), 10s,
+    bool retries = true;
+    CallbackRules rules{*OutboundPolicy::make({"10.0.0.0/8"}), 10s, [this](const std::string&) { return retries; },
                         [this](const std::string&) { return product_secrets; }};
     SubscriberRecipe recipe{book, clock, [this] { return std::make_shared<const CallbackRules>(rules); }};
 
@@ -295,6 +296,16 @@ BOOST_FIXTURE_TEST_CASE(c4r_a_2xx_ends_it_a_410_ends_all_and_anything_else_is_tr
     const auto limited = recipe.outcome_of({}, {.status = 429, .headers = {{"Retry-After", "120"}}});
     BOOST_TEST((std::get<Retry>(limited).at_least == 120s));
     BOOST_TEST((std::get<Retry>(limited).why == Retry::Why::RateLimited));
+}
+
+BOOST_FIXTURE_TEST_CASE(c4_without_retries_an_answer_means_nothing, World) {
+    add(subscription("a"));
+    retries = false;
+    Delivery delivery;
+    delivery.target = target_of_hook("a");
+    for (const int status : {302, 404, 410, 429, 500})
+        BOOST_TEST(std::holds_alternative<Rejected>(recipe.outcome_of(delivery, {.status = status})));
+    BOOST_TEST(std::holds_alternative<Delivered>(recipe.outcome_of(delivery, {.status = 200})));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

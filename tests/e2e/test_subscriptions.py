@@ -1,0 +1,111 @@
+"""Leased subscribers from the operator's side: commands, tokens, metrics, signatures, notices, reload."""
+
+import base64
+import hashlib
+import hmac
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lease"))
+
+import world as lease  # noqa: E402
+from harness import World, call, until  # noqa: E402
+
+
+class Subscriptions(unittest.TestCase):
+    def setUp(self):
+        folder = World()
+        self.addCleanup(folder.close)
+        self.server = lease.Server(folder)
+        self.bridge = self.server.bridge
+        self.world = lease.World(self.server)
+        self.addCleanup(lambda: [each.close() for each in self.world.receivers])
+
+    def test_the_commands_list_show_extend_and_remove(self):
+        receiver, channel, hook = self.world.hooked(hookId="billing/1", leaseTime=60)
+        code, out, _ = self.bridge.cli("subscriptions")
+        self.assertEqual(code, 0)
+        self.assertIn("billing/1", out)
+        self.assertIn("billing", out.splitlines()[1].split())
+        code, out, _ = self.bridge.cli("subscriptions", "show", hook)
+        self.assertEqual(json.loads(out)["channel"], channel)
+        self.assertEqual(self.bridge.cli("subscriptions", "extend", hook, "--lease-time", "5000")[0], 0)
+        self.assertGreater(self.world.api.shown(hook)["leaseEnd"] - lease.now_ms(), 4000e3)
+        self.assertEqual(self.bridge.cli("subscriptions", "extend", hook, "--lease-time", "99999999")[0], 1)
+        self.assertEqual(self.bridge.cli("subscriptions", "remove", hook)[0], 0)
+        self.assertEqual(self.world.api.view(hookId=hook), [])
+        self.assertEqual(self.bridge.cli("subscriptions", "remove", hook)[0], 1)
+        self.assertEqual(self.bridge.cli("subscriptions", "show", hook)[0], 1)
+        self.assertEqual(self.bridge.cli("subscriptions", "frobnicate")[0], 2)
+
+    def test_a_token_is_made_shown_once_survives_a_restart_and_can_be_removed(self):
+        code, out, _ = self.bridge.cli("token", "create", "partner")
+        self.assertEqual(code, 0)
+        token = out.strip()
+        self.assertRegex(token, r"^[A-Za-z0-9_-]{43}$")
+        self.world.api.call("view", {}, token=token).good()
+        self.assertEqual(self.bridge.cli("token", "create", "partner")[0], 1)
+        self.assertEqual(self.bridge.cli("token", "create", "billing")[0], 1)
+        self.server.restart()
+        self.world.api.call("view", {}, token=token).good()
+        listed = {row["name"]: row["configured"] for row in self.bridge.cli_json("token", "list")["tokens"]}
+        self.assertEqual(listed, {"billing": True, "partner": False})
+        self.assertNotIn(token, self.server.log())
+        store = b"".join(each.read_bytes() for each in self.bridge.world.folder.glob("orbridge.db*"))
+        self.assertNotIn(token.encode(), store)
+        self.assertEqual(self.bridge.cli("token", "remove", "partner")[0], 0)
+        self.world.api.call("view", {}, token=token).shaped(401)
+
+    def test_check_url_explains_its_verdict(self):
+        for url, code, words in (("http://127.0.0.1/cb", 0, "allowed"), ("http://10.0.0.1/", 1, "private"),
+                                 ("http://2130706433/", 1, "four decimal numbers"), ("http://8.8.8.8/", 0, "public")):
+            found, out, err = self.bridge.cli("check-url", url)
+            self.assertEqual(found, code, out + err)
+            self.assertIn(words, out)
+
+    def test_metrics_count_by_product_channel_and_token(self):
+        receiver, channel, hook = self.world.hooked()
+        self.world.emit(channel)
+        receiver.wait(1)
+        self.world.hooked(leaseTime=1)
+        want = [f'orbridge_callbacks_total{{channel="{channel}",outcome="delivered",product="openregister"}} 1',
+                f'orbridge_subscriptions_active{{channel="{channel}",product="openregister"}} 1',
+                'orbridge_lease_requests_total{action="register",product="openregister",result="success",token="billing"} 2',
+                "orbridge_subscriptions_expired_total{", 'target="subscriptions"']
+        metrics = until("the metrics", lambda: (lambda text: all(each in text for each in want) and text)(
+            call("GET", self.bridge.url + "/metrics")[2]))
+        self.assertNotIn(hook, metrics)
+
+    def test_a_callback_is_signed_and_the_secret_can_be_changed_with_overlap(self):
+        receiver, channel, hook = self.world.hooked(secret="whsec_" + base64.b64encode(b"first-key").decode())
+        self.world.api.registered(receiver.url(), channel, hookId=hook, secret="second-key")
+        self.world.emit(channel)
+        got = receiver.wait(1)[0]
+        signed = f"{got.headers['webhook-id']}.{got.headers['webhook-timestamp']}.".encode() + got.raw
+        expected = [b"v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+                    for key in (b"second-key", b"first-key")]
+        self.assertEqual(got.headers["webhook-signature"].encode().split(b" "), expected)
+
+    def test_notices_tell_those_who_asked(self):
+        receiver, _, hook = self.world.hooked(notices=True, leaseTime=3)
+        got = receiver.wait(2)
+        self.assertEqual([(each.json["channel"], each.json["eventName"]) for each in got],
+                         [("Subscription", "expiring"), ("Subscription", "removed")])
+        self.assertEqual(got[0].json["hookId"], hook)
+        self.assertEqual(got[1].json["payload"], {"reason": "expired"})
+        self.assertEqual(set(got[0].json), {"channel", "eventName", "hookId", "timestamp", "payload"})
+
+    def test_a_dead_callback_can_be_replayed(self):
+        from receiver import in_turn, ok, status
+        receiver, channel, _ = self.world.hooked(in_turn(status(500), ok), api=self.world.seed)
+        event = self.world.emit(channel)
+        receiver.wait(1)
+        until("it is dead", lambda: self.bridge.api(f"/api/v1/deliveries?event={event}&state=dead")[1]["deliveries"])
+        self.assertEqual(self.bridge.cli("replay", "--event", event, "--state", "dead")[0], 0)
+        receiver.wait(2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
