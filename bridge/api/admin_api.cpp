@@ -267,6 +267,8 @@ std::variant<ReplayOrder, Answer> read_replay(const std::string& body) {
     ReplayOrder order;
     order.event = root["event"].string().value_or("");
     order.target = root["target"].string().value_or("");
+    order.subject = root["subject"].string().value_or("");
+    order.channel = root["channel"].string().value_or("");
     order.unmapped = root["unmapped"].boolean().value_or(false);
     order.dry_run = root["dry_run"].boolean().value_or(false);
     if (const auto state = root["state"]) {
@@ -293,10 +295,20 @@ std::variant<ReplayOrder, Answer> read_replay(const std::string& body) {
 
 }  // namespace
 
+/// A target that gets many at once is asked for one at first, then two, four and so on.
+void AdminApi::begin_gently(const ReplayOrder& order) {
+    if (order.dry_run || !order.event.empty()) return;
+    std::vector<TargetId> targets;
+    for (const auto& [id, view] : parts_.dispatcher.views())
+        if (order.target.empty() || order.target == id.value) targets.push_back(id);
+    parts_.dispatcher.start_slowly(targets);
+}
+
 Answer AdminApi::replay(const InboundRequest& request) {
     if (auto refusal = refuse(request)) return *refusal;
     const auto order = read_replay(request.body);
     if (const auto* fault = std::get_if<Answer>(&order)) return *fault;
+    begin_gently(std::get<ReplayOrder>(order));
     const auto report = parts_.replay.run(std::get<ReplayOrder>(order));
     if (!report) return error_answer(report.error());
     parts_.log.info("admin.replay", {{"matched", report->matched}, {"replayed", report->replayed}});

@@ -54,6 +54,7 @@ public:
     std::optional<Answer> refuse(const InboundRequest& request) const;
 
 private:
+    void begin_gently(const ReplayOrder& order);
     void write_story(JsonWriter& json, const DeliveryRow& row);
     Parts parts_;
 };

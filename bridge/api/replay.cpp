@@ -7,6 +7,10 @@ namespace {
 
 constexpr int kPage = 200;
 
+bool wanted(const ReplayOrder& order, const std::string& subject, const std::string& channel) {
+    return (order.subject.empty() || order.subject == subject) && (order.channel.empty() || order.channel == channel);
+}
+
 void note(ReplayReport& report, const Status& status, const std::string& what) {
     if (status) {
         ++report.replayed;
@@ -32,8 +36,10 @@ Result<ReplayReport> Replay::run(const ReplayOrder& order) {
     if (!order.target.empty() && !has_target_({order.target}))
         return Error{Error::Kind::Invalid, "target: no target `" + order.target + "` is configured"};
     if (!order.event.empty() && !order.state) return replay_event(order);
-    if (order.target.empty() && order.event.empty() && !order.state && !order.since)
-        return Error{Error::Kind::Invalid, "name an event, a target, a state or a time to replay from"};
+    if (order.target.empty() && order.event.empty() && order.subject.empty() && order.channel.empty() && !order.state &&
+        !order.since)
+        return Error{Error::Kind::Invalid,
+                     "name an event, a subject, a channel, a target, a state or a time to replay from"};
     return replay_deliveries(order);
 }
 
@@ -50,6 +56,7 @@ Result<ReplayReport> Replay::replay_unmapped(const ReplayOrder& order) {
         for (const auto& event : *page) {
             query.before_sequence = event.sequence;
             if (!order.event.empty() && event.id.value != order.event) continue;
+            if (!wanted(order, event.subject, event.channel)) continue;
             if (report.matched == static_cast<std::uint64_t>(order.limit)) {
                 report.more = true;
                 return report;
@@ -100,7 +107,7 @@ Result<ReplayReport> Replay::replay_deliveries(const ReplayOrder& order) {
         if (!page) return page.error();
         for (const auto& row : *page) {
             query.before_id = row.id.value;
-            if (row.state != DeliveryState::Pending) rows.push_back(row);
+            if (row.state != DeliveryState::Pending && wanted(order, row.subject, row.channel)) rows.push_back(row);
         }
         if (page->size() < kPage) break;
         if (rows.size() >= static_cast<std::size_t>(order.limit)) {

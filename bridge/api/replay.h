@@ -14,6 +14,7 @@ namespace orbridge {
 /// What to deliver again. Empty fields mean "any"; at least one must be set.
 struct ReplayOrder {
     std::string event, target;
+    std::string subject, channel;        ///< of the event
     std::optional<DeliveryState> state;  ///< of the deliveries to repeat: dead, delivered, …
     bool unmapped = false;               ///< instead: unmapped events, through the mappings of now
     std::optional<TimePoint> since, until;

@@ -105,6 +105,8 @@ const std::vector<Command>& commands() {
          "",
          "Deliver again what matches. Every repeated delivery gets a new id.",
          {{"event", "ID", "of this event"},
+          {"subject", "SUBJECT", "of events about this"},
+          {"channel", "NAME", "of events of this channel"},
           kTarget,
           {"state", "STATE", "deliveries that ended so, e.g. dead"},
           {"unmapped", "", "instead: unmapped events, through the mappings of now"},

@@ -8,7 +8,7 @@ namespace {
 std::string order_of(const Args& args) {
     JsonWriter json;
     json.object();
-    for (const auto* name : {"event", "target", "state"})
+    for (const auto* name : {"event", "subject", "channel", "target", "state"})
         if (args.has(name)) json.member(name, args.get(name));
     for (const auto* name : {"since", "until"})
         if (args.has(name)) json.member(name, time_argument(args.get(name)));

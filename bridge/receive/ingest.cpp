@@ -20,8 +20,8 @@ Event event_base(const VerifiedRequest& request, IdMaker& ids) {
 }
 
 NewDelivery delivery_for(const Match& match, const Event& event, IdMaker& ids) {
-    return {ids.delivery_id(), match.target, match.route, match.ordered ? event.subject : std::string(),
-            event.received_at, false};
+    return {ids.delivery_id(), match.target, match.route,      match.ordered ? event.subject : std::string(),
+            event.received_at, false,        match.latest_only};
 }
 
 Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedRequest& request, IdMaker& ids) {
@@ -37,7 +37,10 @@ Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedR
     event.payload = std::move(mapped.payload);
     prepared.event.dedup_key = std::move(mapped.dedup_key);
     prepared.event.twin_key = std::move(mapped.twin_key);
-    for (const auto& match : router.match(event)) prepared.event.deliveries.push_back(delivery_for(match, event, ids));
+    for (const auto& match : router.match(event)) {
+        prepared.event.deliveries.push_back(delivery_for(match, event, ids));
+        prepared.loops.push_back(match.loop);
+    }
     return prepared;
 }
 
@@ -140,6 +143,7 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
     if (!outcome) return outcome.error();
     std::vector<Accepted> all;
     for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
+        guard_against_loops(prepared);
         add_subscribers(prepared.event);
         prepared.event.only_if_known = full_();
         auto accepted = store_.accept(prepared.event);
@@ -147,6 +151,7 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
         const bool is_new = !accepted || !accepted->duplicate;
         if (is_new && !prepared.event.deliveries.empty()) wake_(targets_of(prepared.event));
         if (!accepted) return accepted.error();
+        if (!accepted->duplicate) count_for_loops(prepared);
         const auto what = accepted->duplicate     ? Metrics::Received::Duplicate
                           : prepared.rule.empty() ? Metrics::Received::Unmapped
                                                   : Metrics::Received::Accepted;
@@ -158,6 +163,51 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
         all.push_back(std::move(*accepted));
     }
     return all;
+}
+
+/// Cuts deliveries of events that our own scripts seem to have caused: they are stored as such, never left out.
+void Ingest::guard_against_loops(Prepared& prepared) {
+    auto& event = prepared.event;
+    for (std::size_t i = 0; i < prepared.loops.size(); ++i) {
+        if (prepared.loops[i] == nullptr) continue;
+        auto& delivery = event.deliveries[i];
+        const auto verdict = loops_.with([&](const LoopGuard& guard) {
+            return guard.judge(*prepared.loops[i], event.event, delivery.target, event.event.received_at,
+                               [this](const std::string& id) { return is_ours(id); });
+        });
+        if (verdict.cut) delivery.cut = verdict.reason;
+    }
+}
+
+/// Only now it is certain that the event is none that came before.
+void Ingest::count_for_loops(const Prepared& prepared) {
+    const auto& event = prepared.event.event;
+    for (std::size_t i = 0; i < prepared.loops.size(); ++i) {
+        if (prepared.loops[i] == nullptr) continue;
+        const auto& delivery = prepared.event.deliveries[i];
+        const auto& rules = *prepared.loops[i];
+        const bool cut = !delivery.cut.empty();
+        const auto verdict = loops_.with([&](LoopGuard& guard) {
+            LoopVerdict told;
+            if (rules.policy == LoopSettings::Policy::Mark)
+                told = guard.judge(rules, event, delivery.target, event.received_at,
+                                   [this](const std::string& id) { return is_ours(id); });
+            if (!cut) guard.count(rules, event, delivery.target, event.received_at);
+            return told;
+        });
+        if (cut) metrics_.loop_cut(delivery.target);
+        const bool marked = verdict.echo;
+        if (cut || marked)
+            log_.warn(cut ? "delivery.loop_cut" : "delivery.loop_marked",
+                      {{"event", event.id},
+                       {"target", delivery.target},
+                       {"subject", event.subject},
+                       {"reason", cut ? delivery.cut : verdict.reason}});
+    }
+}
+
+bool Ingest::is_ours(const std::string& id) {
+    return store_.event({id}).has_value() || store_.delivery({id}).has_value();
 }
 
 Result<NormalizeOutcome> Ingest::normalize(const IngestPlan& plan, const std::string& type,

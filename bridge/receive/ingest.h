@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "bridge/core/guarded.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/log.h"
 #include "bridge/normalize/normalizer.h"
 #include "bridge/record/metrics.h"
+#include "bridge/route/loop_guard.h"
 #include "bridge/route/router.h"
 #include "bridge/store/store.h"
 #include "bridge/verify/verifier.h"
@@ -34,7 +36,8 @@ struct IngestPlan {
 /// An event made ready for the store, and where it will go.
 struct Prepared {
     NewEvent event;
-    std::string rule;  ///< empty: unmapped
+    std::vector<const LoopSettings*> loops;  ///< one for each of the event's deliveries; the router's
+    std::string rule;                        ///< empty: unmapped
 };
 
 /// receive → verify → normalize → route → store → answer. Safe from any thread; blocks for the commit.
@@ -62,6 +65,9 @@ public:
     Status remap(const Event& event);
 
 private:
+    void guard_against_loops(Prepared& prepared);
+    void count_for_loops(const Prepared& prepared);
+    bool is_ours(const std::string& id);
     Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
                                        const VerifiedRequest& request);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
@@ -79,6 +85,7 @@ private:
     Metrics& metrics_;
     Log& log_;
     Wake wake_;
+    Guarded<LoopGuard> loops_;
     Subscribers subscribers_;
     std::function<bool()> full_ = [] { return false; };
 };

@@ -16,6 +16,8 @@ struct Match {
     TargetId target;
     std::string route;
     bool ordered = true;
+    bool latest_only = false;
+    const LoopSettings* loop = nullptr;  ///< lives as long as the router
 };
 
 /// Why a route did or did not take an event: for `orbridge map` and `orbridge why`.

@@ -165,6 +165,7 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
     route.to = read_to(node, targets);
     route.ordered = node.word("order", {"subject", "none"}, "subject") == "subject";
     route.latest_only = node.word("coalesce", {"latest", "none"}, "none") == "latest";
+    if (route.latest_only && !route.ordered) node["coalesce"].complain("needs `order: subject`");
     route.loop = read_loop(node["loop"]);
     route.interpolation = node.word("interpolation", {"neutralise", "refuse", "pass"}, "");
     node.done();

@@ -97,17 +97,35 @@ std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent&
 
 void MemoryStore::add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries) {
     for (const auto& asked : deliveries) {
+        if (asked.latest_only && asked.cut.empty()) supersede(state, asked, to.event.id);
         const Place place{to.event.sequence, to.deliveries++};
         auto& delivery = state.deliveries[place];
         delivery.asked = asked;
         delivery.due_at = asked.due_at;
         state.delivery_ids[asked.id] = place;
+        if (!asked.cut.empty()) {
+            delivery.state = DeliveryState::Cancelled;
+            delivery.ended_at = asked.due_at;
+            delivery.reason = asked.cut;
+            continue;
+        }
         if (!asked.order_key.empty()) {
             auto& open = state.open[{asked.target, asked.order_key}];
             delivery.waiting = !open.empty();
             open.insert(place);
         }
         if (!delivery.waiting) state.claimable[asked.target].insert({asked.due_at, place});
+    }
+}
+
+void MemoryStore::supersede(State& state, const NewDelivery& by, const EventId& event) {
+    const auto open = state.open.find({by.target, by.order_key});
+    if (by.order_key.empty() || open == state.open.end()) return;
+    const auto places = open->second;
+    for (auto place = places.rbegin(); place != places.rend(); ++place) {  // the last first: none is promoted
+        auto& delivery = state.deliveries.at(*place);
+        if (delivery.token == 0)
+            end(state, delivery, DeliveryState::Cancelled, "superseded by " + event.value, by.due_at);
     }
 }
 

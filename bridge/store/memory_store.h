@@ -104,6 +104,7 @@ private:
     };
 
     static void add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries);
+    static void supersede(State& state, const NewDelivery& by, const EventId& event);
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
     static StoredDelivery* held(State& state, const Claim& claim, TimePoint now);
     static Claim hand_out(State& state, const Place& place, TimePoint until);

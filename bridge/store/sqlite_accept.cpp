@@ -24,11 +24,14 @@ constexpr const char* kRemap =
     "UPDATE events SET state = 0, dedup = coalesce(?2, dedup), twin = ?3, class = ?4, channel = ?5, event_name = ?6,"
     " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
 constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND seq <> ?";
-// Waits if an open delivery of the same target and key is there already.
+// Waits if an open delivery of the same target and key is there already. With a reason it is over already.
 constexpr const char* kInsertDelivery =
     "INSERT INTO deliveries (seq, id, order_key, state, attempts, unclear, replayed, due_at, ended_at, target, route,"
-    " reason, reference) VALUES (?1, ?2, ?3, ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?3"
-    " AND state <= 1), 0, 0, ?4, ?5, NULL, ?6, ?7, '', '')";
+    " reason, reference) VALUES (?1, ?2, ?3, CASE WHEN ?8 <> '' THEN 5 ELSE ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM"
+    " deliveries WHERE order_key = ?3 AND state <= 1) END, 0, 0, ?4, ?5, CASE WHEN ?8 <> '' THEN ?5 END, ?6, ?7, ?8, "
+    "'')";
+constexpr const char* kOpenOfKey = "SELECT seq FROM deliveries WHERE order_key = ? AND state <= 1 ORDER BY seq";
+constexpr const char* kSupersede = "UPDATE deliveries SET state = 5, ended_at = ?2, reason = ?3 WHERE seq = ?1";
 constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
 constexpr const char* kHeard =
     "INSERT INTO heard (source, intake, last_at, count) VALUES (?, ?, ?, ?) ON CONFLICT (source, intake) DO UPDATE"
@@ -99,12 +102,14 @@ Result<Accepted> SqliteStore::accept(const NewEvent& event) {
     std::optional<Accepted> accepted;
     TallyChange change;
     auto work = [&](Database& db) -> Status {
+        let_go(change);
         change.clear();
         accepted = store_event(db, *packed, change);
         write_heard(db, packed->heard);
         return Ok{};
     };
     const auto stored = writer_.write("store the event", work);
+    let_go(change);
     if (!stored) return stored.error();
     tally_.apply(change);
     heard_.note(event.event.source.value, event.event.intake, event.event.received_at);
@@ -130,7 +135,7 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
         return Accepted{earlier.value_or(event.id), true};  // else the same event once more
     }
     last_seq_ = seq;
-    store_deliveries(db, seq, 0, packed.deliveries, change);
+    store_deliveries(db, seq, event.id.value, 0, packed.deliveries, change);
     change.events += 1;
     change.unmapped += event.state == EventState::Unmapped ? 1 : 0;
     return Accepted{event.id, false};
@@ -167,14 +172,46 @@ std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& 
     return Accepted{id, true};
 }
 
-void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::int64_t first_number,
+void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
                                    const std::vector<PackedDelivery>& deliveries, TallyChange& change) {
     auto seq = rows::delivery_seq(event, first_number);
-    for (const auto& [from, id, order_key] : deliveries) {
-        db.exec(kInsertDelivery, seq++, Blob{id.view()}, order_key, from->replayed, ms(from->due_at),
-                std::string_view(from->target.value), std::string_view(from->route));
-        change.moves.push_back({from->target, std::nullopt, DeliveryState::Pending});
+    for (const auto& delivery : deliveries) {
+        const auto& from = *delivery.from;
+        const bool cut = !from.cut.empty();
+        if (from.latest_only && !cut) supersede(db, delivery, by, change);
+        db.exec(kInsertDelivery, seq++, Blob{delivery.id.view()}, delivery.order_key, from.replayed, ms(from.due_at),
+                std::string_view(from.target.value), std::string_view(from.route), std::string_view(from.cut));
+        change.moves.push_back({from.target, std::nullopt, cut ? DeliveryState::Cancelled : DeliveryState::Pending});
     }
+}
+
+/// Held from here to the commit, so that none is handed out that is about to end.
+void SqliteStore::supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change) {
+    if (!with.order_key) return;
+    std::vector<std::int64_t> waiting;
+    {
+        auto cursor = db.run(kOpenOfKey, *with.order_key);
+        while (cursor.next()) waiting.push_back(cursor->integer(0));
+    }
+    constexpr milliseconds kUntilCommitted{60'000};
+    claims_.with([&](ClaimTable& table) {
+        std::erase_if(waiting, [&](std::int64_t seq) { return table.holds(seq); });
+        for (const auto seq : waiting) table.hold(seq, with.from->due_at + kUntilCommitted);
+    });
+    const auto reason = "superseded by " + std::string(by);
+    for (const auto seq : waiting) {
+        db.exec(kSupersede, seq, ms(with.from->due_at), std::string_view(reason));
+        change.moves.push_back({with.from->target, DeliveryState::Pending, DeliveryState::Cancelled});
+        change.superseded.push_back(seq);
+    }
+}
+
+void SqliteStore::let_go(TallyChange& change) {
+    if (change.superseded.empty()) return;
+    claims_.with([&](ClaimTable& table) {
+        for (const auto seq : change.superseded) table.drop_delivery(seq);
+    });
+    change.superseded.clear();
 }
 
 void SqliteStore::write_heard(Database& db, const std::vector<IntakeHeard>& heard) {
@@ -208,11 +245,13 @@ Status SqliteStore::remap(const EventId& id, const NewEvent& mapped) {
     TallyChange change;
     Status outcome = Ok{};
     auto work = [&](Database& db) -> Status {
+        let_go(change);
         change.clear();
         outcome = remap_event(db, *key, *packed, change);
         return Ok{};
     };
     auto written = writer_.write("map the event anew", work);
+    let_go(change);
     if (!written) return written;
     if (outcome) tally_.apply(change);
     return outcome;
@@ -231,7 +270,7 @@ Status SqliteStore::remap_event(Database& db, const Key16& key, const PackedEven
     db.exec(kRemap, seq, blob(packed.dedup), blob(packed.twin), std::string_view(event.event_class),
             std::string_view(event.channel), std::string_view(event.event_name), std::string_view(event.subject),
             ms(event.occurred_at), Blob{event.payload});
-    store_deliveries(db, seq, next_number(db, seq), packed.deliveries, change);
+    store_deliveries(db, seq, unpack_uuid(key.view()), next_number(db, seq), packed.deliveries, change);
     change.unmapped -= 1;
     return Ok{};
 }
@@ -244,6 +283,7 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
     TallyChange change;
     Status outcome = Ok{};
     auto work = [&](Database& db) -> Status {
+        let_go(change);
         change.clear();
         const auto found = find_event(db, *key);
         outcome = found ? Status(Ok{}) : Status(no_event(id));
@@ -252,11 +292,12 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         if (number + static_cast<std::int64_t>(packed->size()) > rows::kDeliveriesPerEvent) {
             outcome = Error{Error::Kind::Invalid, "the event has too many deliveries already"};
         } else {
-            store_deliveries(db, found->first, number, *packed, change);
+            store_deliveries(db, found->first, id.value, number, *packed, change);
         }
         return Ok{};
     };
     auto written = writer_.write("add deliveries", work);
+    let_go(change);
     if (!written) return written;
     tally_.apply(change);
     return outcome;

@@ -107,9 +107,12 @@ private:
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, TallyChange& change);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
-    static void store_deliveries(Database& db, std::int64_t event, std::int64_t first_number,
-                                 const std::vector<PackedDelivery>& deliveries, TallyChange& change);
-    static Status remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change);
+    /// `by`: the event's id.
+    void store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
+                          const std::vector<PackedDelivery>& deliveries, TallyChange& change);
+    void supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change);
+    void let_go(TallyChange& change);
+    Status remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change);
     static void write_heard(Database& db, const std::vector<IntakeHeard>& rows);
 
     // deliver

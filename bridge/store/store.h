@@ -25,6 +25,10 @@ struct NewDelivery {
     std::string order_key;
     TimePoint due_at{};
     bool replayed = false;
+    /// Ends those of the same target and order key that wait and are in nobody's hands, attempted before or not,
+    /// as Cancelled, `superseded by <event>`. Needs an order key.
+    bool latest_only = false;
+    std::string cut{};  ///< not empty: stored as Cancelled for this reason, never to be handed out
 };
 
 struct NewEvent {

@@ -21,6 +21,7 @@ struct TallyChange {
     std::int64_t events = 0;
     std::int64_t unmapped = 0;
     std::vector<Move> moves;
+    std::vector<std::int64_t> superseded;  ///< deliveries held back from claims until this is committed
 
     void clear() { *this = {}; }
 };

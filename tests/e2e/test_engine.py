@@ -137,6 +137,45 @@ class Engine(unittest.TestCase):
         self.assertIn("Retry-After", self.explanation(event))
         self.assertEqual(self.windmill.jobs(), [])
 
+    def test_a_target_that_wants_only_the_latest_gets_it(self):
+        self.start(route_extra=", coalesce: latest")
+        self.bridge.cli("pause", "on-object")
+        until("paused", lambda: self.target()["state"] == "paused")
+        subject = str(uuid.UUID(int=77, version=4))
+        events = [self.send(subject) for _ in range(5)]
+        other = self.send()
+        self.bridge.cli("resume", "on-object")
+        self.bridge.settled()
+        self.assertEqual({d["event"] for d in self.deliveries(state="delivered")}, {events[-1], other})
+        [cancelled] = self.deliveries(event=events[0])
+        self.assertEqual(cancelled["reason"], "superseded by " + events[1])
+        self.assertEqual(len(self.windmill.jobs()), 2)
+
+    def test_a_loop_is_cut_loudly_and_nothing_is_missing_silently(self):
+        self.start(route_extra=", loop: {limit: 3}")
+        subject = str(uuid.UUID(int=78, version=4))
+        events = [self.send(subject) for _ in range(5)]
+        other = self.send()
+        self.bridge.settled()
+        self.assertEqual({d["event"] for d in self.deliveries(state="delivered")}, {*events[:3], other})
+        self.assertIn("more than 3 deliveries", self.explanation(events[4]))
+        self.assertEqual(len([l for l in self.bridge.log_lines() if l["message"] == "delivery.loop_cut"]), 2)
+        self.assertIn('orbridge_deliveries_loop_cut_total{target="on-object"} 2', call("GET", self.bridge.url + "/metrics")[2])
+
+    def test_a_replay_is_chosen_by_subject_and_counted_first(self):
+        self.start()
+        subject = str(uuid.UUID(int=79, version=4))
+        event = self.send(subject)
+        self.send()
+        self.bridge.settled()
+        about = self.bridge.api("/api/v1/events/" + event)[1]["subject"]
+        self.assertEqual(self.bridge.cli_json("replay", "--subject", about, "--dry-run")["matched"], 1)
+        self.assertEqual(len(self.windmill.jobs()), 2)
+        self.assertEqual(self.bridge.cli_json("replay", "--subject", about)["replayed"], 1)
+        self.bridge.settled()
+        self.assertEqual(len(self.windmill.jobs()), 3)
+        self.assertEqual(self.bridge.cli_json("replay", "--channel", "File", "--dry-run")["matched"], 0)
+
 
 if __name__ == "__main__":
     unittest.main()
