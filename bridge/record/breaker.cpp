@@ -43,7 +43,8 @@ std::optional<bool> target_failed(const Outcome& outcome) {
 Breaker::State Breaker::state(TimePoint now) const {
     if (paused_) return State::Paused;
     if (!open_until_) return State::Closed;
-    return now < *open_until_ ? State::Open : State::HalfOpen;
+    // Longer than ever meant: the clock was set back.
+    return now < *open_until_ && *open_until_ - now <= policy_.open_most ? State::Open : State::HalfOpen;
 }
 
 int Breaker::allowance(TimePoint now, int cap) const {

@@ -42,6 +42,7 @@ RouteSettings route_to(const TargetConfig& target) {
     if (!takes_all(target)) route.event_name = "(created|updated):.*";
     route.to = {target.id};
     route.ordered = target.kind != OtherSide::Kind::Plain;
+    route.loop.limit = 0;  // one object that changes often is what is played here
     return route;
 }
 

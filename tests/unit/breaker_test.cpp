@@ -61,6 +61,12 @@ BOOST_AUTO_TEST_CASE(one_probe_is_let_through_and_its_failure_opens_for_twice_as
     BOOST_TEST((breaker.next_change(later) == later + 20s));
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_back_does_not_keep_it_open_for_longer) {
+    Breaker breaker;
+    fail_times(breaker, 10);
+    BOOST_TEST(breaker.allowance(kStart - 1h, 10) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_in_flight_when_it_opened_does_not_prolong_it) {
     Breaker breaker;
     fail_times(breaker, 15);
