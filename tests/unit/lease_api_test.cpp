@@ -405,8 +405,7 @@ BOOST_FIXTURE_TEST_CASE(n3_n4_n6_n8_renewed_leases_have_one_new_end_that_may_be_
     const auto expected = (clock.now() + seconds{5}).time_since_epoch().count();
     BOOST_TEST(*reply["leaseEnd"].integer() == expected);
     const auto shown = send("view", "{}");
-    for (const auto& member : shown["webhooks"].members())
-        BOOST_TEST(*member.value["leaseEnd"].integer() == expected);
+    for (const auto& member : shown["webhooks"].members()) BOOST_TEST(*member.value["leaseEnd"].integer() == expected);
 }
 
 BOOST_FIXTURE_TEST_CASE(n5_l2_renewing_what_is_not_active_fails, World) {
