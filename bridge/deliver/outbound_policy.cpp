@@ -68,7 +68,7 @@ Status OutboundPolicy::judge(std::string_view url, const Resolve& resolve) const
     const auto addresses = resolve(parsed->host);
     if (!addresses) return Ok{};
     for (const auto& address : *addresses)
-        if (const auto status = judge_address(*parsed, address); !status) return status;
+        if (auto status = judge_address(*parsed, address); !status) return status;
     return Ok{};
 }
 

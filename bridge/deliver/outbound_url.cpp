@@ -86,7 +86,7 @@ Status read_authority(std::string_view authority, OutboundUrl& url) {
         return invalid("its host is not an IPv6 address");
     const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
     if (colon != std::string_view::npos)
-        if (const auto status = read_port(authority.substr(colon + 1), url); !status) return status;
+        if (auto status = read_port(authority.substr(colon + 1), url); !status) return status;
     return read_host(authority.substr(0, colon), url);
 }
 

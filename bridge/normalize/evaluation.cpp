@@ -51,16 +51,17 @@ Evaluation::Evaluation(const Sight& sight, const Mapping& mapping, const Fields&
     : sight_(sight), mapping_(mapping), fields_(fields) {
     known_.reserve(groups.size() + fields.size() + 1);
     known_.emplace_back("class", std::move(event_class));
-    for (auto& [name, text] : groups) known_.emplace_back(std::move(name), std::move(text));
+    for (auto& group : groups) known_.push_back(std::move(group));
 }
 
 std::optional<std::string> Evaluation::field(std::string_view name) {
     for (const auto& [known, text] : known_)
         if (known == name) return text;
     std::optional<std::string> found;
-    if (const auto places = fields_.find(name); places != fields_.end())
+    if (const auto places = fields_.find(name); places != fields_.end()) {
         for (const auto& place : places->second)
             if (found = scalar(place, sight_.item); found && !found->empty()) break;
+    }
     if (found && found->empty()) found.reset();
     known_.emplace_back(name, found);
     return found;
@@ -137,8 +138,8 @@ bool Evaluation::holds(const Condition& condition) {
     switch (condition.test) {
         case Test::Present: return copy(place, sight_.item).has_value();
         case Test::Absent: return !copy(place, sight_.item).has_value();
-        case Test::Filled: return plain ? !is_empty(find(place, sight_.item)) : scalar(place).value_or("") != "";
-        case Test::Empty: return plain ? is_empty(find(place, sight_.item)) : scalar(place).value_or("") == "";
+        case Test::Filled: return plain ? !is_empty(find(place, sight_.item)) : !scalar(place).value_or("").empty();
+        case Test::Empty: return plain ? is_empty(find(place, sight_.item)) : scalar(place).value_or("").empty();
         case Test::OneOf: break;
     }
     const auto text = scalar(place);
@@ -197,16 +198,18 @@ std::optional<std::string> Evaluation::render_members_of(const MembersOf& wanted
     JsonWriter out;
     out.object();
     write_members(wanted.with, object, out);
-    for (const auto& member : object.members())
+    for (const auto& member : object.members()) {
         if (std::find(left_out.begin(), left_out.end(), member.key) == left_out.end())
             out.raw_key(member.raw_key).raw(member.value.raw());
+    }
     return std::move(out.end()).text();
 }
 
 std::optional<TimePoint> Evaluation::first_time(const std::vector<Place>& places) {
-    for (const auto& place : places)
-        if (const auto text = scalar(place))
-            if (const auto time = as_time(*text)) return time;
+    for (const auto& place : places) {
+        const auto text = scalar(place);
+        if (const auto time = text ? as_time(*text) : std::nullopt) return time;
+    }
     return std::nullopt;
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace orbridge {
 namespace {
@@ -48,7 +48,7 @@ IoLoop::~IoLoop() { stop(milliseconds{0}); }
 Status IoLoop::start() {
     if (!epoll_ || !wake_ || !watch(epoll_, wake_.get(), EPOLLIN, kWakeId) ||
         !watch(epoll_, listener_.fd(), EPOLLIN, kListenerId))
-        return Error{Error::Kind::Unavailable, std::string("watch sockets: ") + std::strerror(errno)};
+        return Error{Error::Kind::Unavailable, "watch sockets: " + std::generic_category().message(errno)};
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& problem) {

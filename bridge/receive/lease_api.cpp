@@ -200,11 +200,12 @@ LeaseApi::Reply LeaseApi::renew(const Call& call, const Json& body) {
     const auto hooks = book_.renew(which, now, now + *lease);
     if (!hooks) return ReplyWriter().hooks({}).end(false, kTryAgain + hooks.error().message);
     if (hooks->empty()) return ReplyWriter().hooks({}).end(false, "no such active webhook: register it again");
-    for (const auto& hook : *hooks)
+    for (const auto& hook : *hooks) {
         log_.info("subscription.renewed", {{"hook", hook},
                                            {"product", call.product},
                                            {"token", call.token},
                                            {"lease_end", to_iso8601(now + *lease)}});
+    }
     return ReplyWriter().hooks(*hooks).lease_end(now + *lease).end(true, count(hooks->size(), "webhook") + " renewed");
 }
 
@@ -217,7 +218,7 @@ LeaseApi::Reply LeaseApi::view(const Json& body) const {
     const auto found = book_.find(which, clock_.now());
     ReplyWriter reply;
     reply.json().key("webhooks").array();
-    for (const auto& one : found)
+    for (const auto& one : found) {
         reply.json()
             .object()
             .member("url", one.url)
@@ -226,6 +227,7 @@ LeaseApi::Reply LeaseApi::view(const Json& body) const {
             .member("hookId", one.hook)
             .member("leaseEnd", ms(one.lease_end))
             .end();
+    }
     reply.json().end();
     return reply.end(true, count(found.size(), "active webhook"));
 }

@@ -64,7 +64,7 @@ Result<Secret> LeaseTokens::create(const std::string& name, Random& random, Time
 }
 
 Status LeaseTokens::remove(const std::string& name) {
-    if (const auto removed = store_.remove_api_token(name); !removed) return removed;
+    if (auto removed = store_.remove_api_token(name); !removed) return removed;
     state_.with(
         [&](State& state) { std::erase_if(state.stored, [&](const ApiToken& token) { return token.name == name; }); });
     return Ok{};
