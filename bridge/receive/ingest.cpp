@@ -189,20 +189,22 @@ void Ingest::count_for_loops(const Prepared& prepared) {
         const bool cut = !delivery.cut.empty();
         const auto verdict = loops_.with([&](LoopGuard& guard) {
             LoopVerdict told;
-            if (rules.policy == LoopSettings::Policy::Mark)
+            if (rules.policy == LoopSettings::Policy::Mark) {
                 told = guard.judge(rules, event, delivery.target, event.received_at,
                                    [this](const std::string& id) { return is_ours(id); });
+            }
             if (!cut) guard.count(rules, event, delivery.target, event.received_at);
             return told;
         });
         if (cut) metrics_.loop_cut(delivery.target);
         const bool marked = verdict.echo;
-        if (cut || marked)
+        if (cut || marked) {
             log_.warn(cut ? "delivery.loop_cut" : "delivery.loop_marked",
                       {{"event", event.id},
                        {"target", delivery.target},
                        {"subject", event.subject},
                        {"reason", cut ? delivery.cut : verdict.reason}});
+        }
     }
 }
 

@@ -100,10 +100,12 @@ std::vector<Match> Router::match(const Event& event) const {
     Payload payload(event);
     for (const auto& each : routes_) {
         if (each->refusal(event, payload)) continue;
-        for (const auto& target : each->route.to)
-            if (taken.insert(target).second)
+        for (const auto& target : each->route.to) {
+            if (taken.insert(target).second) {
                 matches.push_back(
                     {target, each->route.name, each->route.ordered, each->route.latest_only, &each->route.loop});
+            }
+        }
     }
     return matches;
 }

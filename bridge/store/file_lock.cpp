@@ -13,14 +13,16 @@ namespace orbridge {
 Result<FileLock> FileLock::take(const std::string& path) {
     const auto name = path + ".lock";
     const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (file < 0)
+    if (file < 0) {
         return Error{Error::Kind::Invalid, "cannot create the store's file " + name + ": " +
                                                std::generic_category().message(errno) +
                                                " (does the folder exist, and may this user write to it?)"};
+    }
     FileLock lock(file);
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0)
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
         return Error{Error::Kind::Conflict,
                      "the store " + path + " is in use by another process: only one orbridge may have it open"};
+    }
     return lock;
 }
 

@@ -27,9 +27,10 @@ GroupWriter::~GroupWriter() {
 Status GroupWriter::enqueue(Write& one) {
     {
         const std::lock_guard lock(mutex_);
-        if (queue_.size() >= limits_.queue_max)
+        if (queue_.size() >= limits_.queue_max) {
             return Error{Error::Kind::Unavailable,
                          "cannot " + std::string(one.doing) + ": too many writes are waiting for the disk"};
+        }
         queue_.push_back(&one);
         if (idle_) arrived_.notify_one();
         idle_ = false;

@@ -52,9 +52,10 @@ std::optional<Error> bad_id(const NewEvent& event) {
 Result<Accepted> MemoryStore::accept(const NewEvent& event) {
     if (auto bad = bad_id(event)) return *bad;
     return state_.with([&](State& state) -> Result<Accepted> {
-        for (const auto& delivery : event.deliveries)
+        for (const auto& delivery : event.deliveries) {
             if (state.delivery_ids.count(delivery.id) != 0 && state.event_ids.count(event.event.id) == 0)
                 return Error{Error::Kind::Unavailable, "a delivery with the id " + delivery.id.value + " exists"};
+        }
         const auto& source = event.event.source;
         auto& heard = state.heard[{source.value, event.event.intake}];
         heard = {source.value, event.event.intake, std::max(heard.last_at, event.event.received_at), heard.count + 1};

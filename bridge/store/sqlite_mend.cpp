@@ -67,9 +67,10 @@ Status SqliteStore::still_there() {
 
 Status SqliteStore::mend() {
     const auto found = FileMark::of(path_);
-    if (!found.database)
+    if (!found.database) {
         return Error{Error::Kind::Unavailable,
                      "the store's file " + path_ + " is gone: put it back, or restart to begin with an empty one"};
+    }
     auto mended = found == mark_ ? mend_same() : mend_other(found);
     if (!mended) return mended;
     suspect_ = false;
@@ -122,9 +123,10 @@ Status SqliteStore::open_all(std::vector<std::unique_ptr<Database>>& readers) {
     return attempt("open the store " + path_, [&]() -> Status {
         db_->open();
         if (auto ready = prepare_sqlite(*db_, path_); !ready) return ready;
-        if (!db_->run(kHasTables).next())
+        if (!db_->run(kHasTables).next()) {
             return Error{Error::Kind::Unavailable, "the store's file " + path_ + " is empty: put the right one in" +
                                                        " its place, or restart to begin with an empty one"};
+        }
         if (auto current = migrate(*db_, sqlite_migrations(), opened_at_); !current) return current;
         checkpoint(*db_);
         load(*db_);
