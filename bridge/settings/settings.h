@@ -52,7 +52,7 @@ struct BacklogSettings {
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
-    std::string type;  ///< openregister, nextcloud, record
+    std::string type;  ///< openregister, nextcloud, record, spidamin
     std::string url;   ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
     std::string user;  ///< with `password`: Basic
     Secret password;

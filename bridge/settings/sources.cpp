@@ -15,8 +15,8 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
 
 std::string read_type(const ConfigNode& node) {
     const auto type = node["type"];
-    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud, record");
-    return node.word("type", {"openregister", "nextcloud", "record"}, "");
+    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud, record, spidamin");
+    return node.word("type", {"openregister", "nextcloud", "record", "spidamin"}, "");
 }
 
 void read_credentials(const ConfigNode& node, SourceSettings& source) {
@@ -96,8 +96,8 @@ void check_register(const ConfigNode& root, const ConfigNode& node, const Source
     }
 }
 
-/// Sends ready records, and is known by a bearer token. There is nothing to register at it.
-void read_record_source(const ConfigNode& node, SourceSettings& source) {
+/// Sends by itself, and is known by a bearer token. There is nothing to register at it.
+void read_plain_source(const ConfigNode& node, SourceSettings& source) {
     source.secrets = node.secrets("token", true);
     source.paths = node.texts("paths", {});
     source.intakes_wanted = {"off"};
@@ -110,8 +110,8 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     SourceSettings source;
     source.id = {name};
     source.type = read_type(node);
-    if (source.type == "record") {
-        read_record_source(node, source);
+    if (source.type == "record" || source.type == "spidamin") {
+        read_plain_source(node, source);
         return source;
     }
     source.url = node.url("url", false);

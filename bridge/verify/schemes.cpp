@@ -39,6 +39,7 @@ const std::vector<Use>& uses() {
         {"openregister", true, {"bearer"}},
         {"nextcloud", false, {"secret-header", "bearer"}},
         {"record", false, {"bearer"}},
+        {"spidamin", false, {"bearer"}},
     };
     return kUses;
 }

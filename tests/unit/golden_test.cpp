@@ -17,8 +17,8 @@ void check_golden(const std::string& folder, const std::string& ending, const st
                   const std::string& golden_folder) {
     Complaints complaints;
     const std::string mappings = ORBRIDGE_ROOT "/mappings/";
-    const Normalizer normalizer(
-        load_mappings({mappings + "openregister.yaml", mappings + "nextcloud.yaml"}, complaints));
+    const Normalizer normalizer(load_mappings(
+        {mappings + "openregister.yaml", mappings + "nextcloud.yaml", mappings + "spidamin.yaml"}, complaints));
     BOOST_REQUIRE(complaints.empty());
     Names names;
     names.replace({"cloud"}, "register", {{"3", "publicaties"}});
@@ -46,5 +46,7 @@ BOOST_AUTO_TEST_CASE(openregister_hooks) {
     check_golden("openregister/captures/hooks", ".http", "openregister", "openregister-hooks");
 }
 BOOST_AUTO_TEST_CASE(nextcloud) { check_golden("nextcloud/payloads", ".json", "nextcloud", "nextcloud"); }
+
+BOOST_AUTO_TEST_CASE(spidamin_events) { check_golden("spidamin", ".json", "spidamin", "spidamin"); }
 
 BOOST_AUTO_TEST_SUITE_END()
