@@ -38,7 +38,7 @@ struct Place {
         put("mappings/openregister.yaml", "");
         put("mappings/nextcloud.yaml", "");
         for (const auto* secret : {"nextcloud_app_password", "ingest_secret", "ingest_secret_before", "hook_token",
-                                   "windmill_token", "admin_token"})
+                                   "windmill_token", "admin_token", "billing_token", "callback_secret"})
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
     }
     ~Place() { fs::remove_all(path); }
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
            "sources.cloud.hook_token: changed", "sources.cloud.paths: none → /hooks/cloud",
            "sources.cloud.schemas: none → *", "sources.cloud.secret: changed",
            "targets.on-object.any key, secrets included: changed", "targets.on-object.rate: none → 50/1s",
-           "routes.objects: added", "sources.files: added"});
+           "routes.objects: added", "sources.files: added", "subscriptions: added"});
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_of_a_file_are_told_at_once_each_with_its_place) {
@@ -381,7 +381,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defa
     // Uncommented, `url` is there in both of its forms.
     const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
     for (const auto* name :
-         {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN"})
+         {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
         ::setenv(name, "x", 1);
     Complaints complaints;
     Keys in_example;
