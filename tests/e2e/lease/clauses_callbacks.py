@@ -321,7 +321,8 @@ def c5(w):
     for api in (w.api, w.seed):
         at_once, most = [0], [0]
 
-        def count(handler, number):
+        # Bound now: the last callback of one round may still be counting when the next round has begun.
+        def count(handler, number, at_once=at_once, most=most):
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
             time.sleep(0.01)
