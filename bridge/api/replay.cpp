@@ -37,9 +37,10 @@ Result<ReplayReport> Replay::run(const ReplayOrder& order) {
         return Error{Error::Kind::Invalid, "target: no target `" + order.target + "` is configured"};
     if (!order.event.empty() && !order.state) return replay_event(order);
     if (order.target.empty() && order.event.empty() && order.subject.empty() && order.channel.empty() && !order.state &&
-        !order.since)
+        !order.since) {
         return Error{Error::Kind::Invalid,
                      "name an event, a subject, a channel, a target, a state or a time to replay from"};
+    }
     return replay_deliveries(order);
 }
 

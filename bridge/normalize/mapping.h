@@ -49,6 +49,7 @@ Result<Place> parse_place(std::string_view text);
 // ---- what goes into a payload -------------------------------------------------------------------
 
 struct Value;
+struct Member;
 
 struct NullValue {};
 /// The bytes that stand there, untouched.
@@ -61,7 +62,7 @@ struct TextOf {
 };
 /// A JSON object of the members that are present.
 struct ObjectOf {
-    std::vector<std::pair<Template, Value>> members;
+    std::vector<Member> members;
 };
 /// The first that is present and not null.
 struct FirstOf {
@@ -81,6 +82,11 @@ struct ShapeOf {
 
 struct Value {
     std::variant<NullValue, CopyOf, TextOf, ObjectOf, FirstOf, MembersOf, ShapeOf> form;
+};
+
+struct Member {
+    Template key;
+    Value value;
 };
 
 // ---- rules --------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ private:
         ObjectOf made;
         for (const auto& [key, member] : node.entries()) {
             if (key.front() == '$') member.complain("unknown: there are $text, $members_of and $shape");
-            made.members.emplace_back(checked_template(member, key, fields_), value(member));
+            made.members.push_back({checked_template(member, key, fields_), value(member)});
         }
         return made;
     }
