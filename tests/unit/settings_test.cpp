@@ -380,8 +380,8 @@ BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defa
     const auto text = std::regex_replace(example("orbridge.yaml"), std::regex("\n( +)#([a-z_]+:)"), "\n$1$2");
     // Uncommented, `url` is there in both of its forms.
     const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
-    for (const auto* name :
-         {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
+    for (const auto* name : {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN",
+                             "WINDMILL_TOKEN", "ADMIN_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
         ::setenv(name, "x", 1);
     Complaints complaints;
     Keys in_example;
