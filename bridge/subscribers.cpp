@@ -166,7 +166,7 @@ void Subscribers::send_notice(const Subscription& to, const std::string& what, c
     auto request = callback_request(to, callback, rules()->callback, now);
     if (!request) return;
     tools_.log.info("subscription.notice", {{"hook", to.hook}, {"notice", what}});
-    tools_.transport.send(std::move(*request), [](Transport::Finished) {});
+    tools_.transport.send(std::move(*request), [](const Transport::Finished&) {});
 }
 
 // ---- those who ask --------------------------------------------------------------------------------
@@ -183,6 +183,7 @@ std::vector<Metrics::Subscribed> Subscribers::gauges() const {
     std::map<std::pair<std::string, std::string>, std::size_t> counts;
     for (const auto& one : book_.find({}, tools_.clock.now())) ++counts[{one.product, channel_label(one.channel)}];
     std::vector<Metrics::Subscribed> gauges;
+    gauges.reserve(counts.size());
     for (const auto& [key, count] : counts) gauges.push_back({key.first, key.second, count});
     return gauges;
 }
