@@ -11,6 +11,7 @@ using namespace orbridge::testing;
 namespace {
 
 constexpr int kPlaces = 30;
+constexpr std::size_t kEventsLeast = 1'000;
 constexpr int kCutsEach = 5;
 
 struct Answered {
@@ -94,7 +95,8 @@ BOOST_AUTO_TEST_CASE(nothing_that_was_answered_is_lost_when_the_power_goes) {
     std::size_t events = 0;
     std::size_t settled = 0;
     int cuts = 0;
-    for (std::uint64_t seed = 1; seed <= kPlaces; ++seed) {
+    // How many share a commit, and so get in before a cut, is the scheduler's business: go on until it is enough.
+    for (std::uint64_t seed = 1; seed <= kPlaces || (events <= kEventsLeast && seed <= 10 * kPlaces); ++seed) {
         BOOST_TEST_CONTEXT("seed " << seed) {
             OnBadDisk place(seed);
             Maker maker;
@@ -120,7 +122,7 @@ BOOST_AUTO_TEST_CASE(nothing_that_was_answered_is_lost_when_the_power_goes) {
     }
     BOOST_TEST_MESSAGE(cuts << " cuts, " << events << " accepts and " << settled << " ends answered");
     BOOST_TEST(cuts >= 100);
-    BOOST_TEST(events > 1000U);
+    BOOST_TEST(events > kEventsLeast);
 }
 
 BOOST_AUTO_TEST_CASE(a_disk_that_only_pretends_to_sync_is_found_out) {
