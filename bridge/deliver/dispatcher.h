@@ -213,6 +213,7 @@ private:
     std::set<std::pair<TimePoint, Lane*>, Sooner> timers_;  ///< have room, and something due later
     int in_flight_ = 0;
     std::optional<TimePoint> blocked_until_;  ///< the store could not be asked
+    std::vector<Order> postponed_;            ///< to lanes of which it is not yet known how they stood
     bool missing_reported_ = true;
     bool all_restored_ = true;
     bool stopping_ = false;

@@ -53,6 +53,7 @@ void Dispatcher::obey(const Order& order, TimePoint now) {
     const auto found = lanes_.find(order.target);
     if (found == lanes_.end()) return;
     auto& lane = *found->second;
+    if (lane.recipe && !lane.restored) return postponed_.push_back(order);  // what is read would undo it
     Gate::Change change;
     switch (order.what) {
         case Order::What::Pause: change.breaker = lane.gate.pause(order.reason); break;
@@ -76,22 +77,25 @@ bool Dispatcher::restore_lanes(TimePoint now) {
         queue(*lane, now);
     }
     all_restored_ = true;
+    for (const auto& order : std::exchange(postponed_, {})) obey(order, now);
     return true;
 }
 
 bool Dispatcher::restore(Lane& lane) {
-    const auto note = store_.note(note_of(lane.id));
-    if (!note) {
-        log_.error("dispatcher.store_unavailable", {{"reason", note.error().message}});
+    const auto unavailable = [this](const Error& error) {
+        log_.error("dispatcher.store_unavailable", {{"reason", error.message}});
         return false;
-    }
+    };
+    const auto note = store_.note(note_of(lane.id));
+    if (!note) return unavailable(note.error());
+    // Before the first attempt, so that the next start knows that the limit may have been used up.
+    if (!*note && lane.limited)
+        if (const auto kept = store_.set_note(note_of(lane.id), lane.gate.save()); !kept)
+            return unavailable(kept.error());
     lane.restored = true;
-    if (*note) {
-        lane.gate.restore(**note);
-        if (lane.gate.state({}).paused) log_gate(lane, "target.breaker", clock_.now());
-    } else if (lane.limited) {
-        keep(lane);  // so that the next start knows that the limit may have been used up
-    }
+    if (!*note) return true;
+    lane.gate.restore(**note);
+    if (lane.gate.state({}).paused) log_gate(lane, "target.breaker", clock_.now());
     return true;
 }
 

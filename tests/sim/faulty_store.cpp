@@ -28,11 +28,26 @@ R FaultyStore::call(std::string_view method, Work&& work) {
 }
 
 Result<Accepted> FaultyStore::accept(const NewEvent& event) {
-    return call<Result<Accepted>>("accept", [&] {
+    bool stored = false;
+    auto heard = call<Result<Accepted>>("accept", [&] {
         auto accepted = MemoryStore::accept(event);
-        if (accepted && !accepted->duplicate) ledger_.stored(event);
+        stored = accepted && !accepted->duplicate;
+        if (stored) ledger_.stored(event);
+        if (stored) tell_superseded(event);
         return accepted;
     });
+    if (stored && !heard) ledger_.unheard(event.event.id);
+    return heard;
+}
+
+void FaultyStore::tell_superseded(const NewEvent& event) {
+    for (const auto& delivery : event.deliveries) {
+        if (!delivery.cut.empty()) continue;
+        for (const auto& waiting : ledger_.waiting_before(delivery.id)) {
+            const auto row = MemoryStore::delivery(waiting);
+            ledger_.met_newer(waiting, row && row->state == DeliveryState::Cancelled);
+        }
+    }
 }
 
 Status FaultyStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
@@ -44,7 +59,11 @@ Status FaultyStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
 }
 
 Result<ClaimBatch> FaultyStore::claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) {
-    return call<Result<ClaimBatch>>("claim", [&] { return MemoryStore::claim(target, now, hold, limit); });
+    return call<Result<ClaimBatch>>("claim", [&] {
+        auto batch = MemoryStore::claim(target, now, hold, limit);
+        if (batch) ledger_.handed(*batch);
+        return batch;
+    });
 }
 
 Result<std::vector<bool>> FaultyStore::settle(const std::vector<Settle>& settles, TimePoint now) {

@@ -36,6 +36,7 @@ protected:
 private:
     template <class R, class Work>
     R call(std::string_view method, Work&& work);
+    void tell_superseded(const NewEvent& event);
 
     Faults& faults_;
     Ledger& ledger_;

@@ -11,6 +11,8 @@ constexpr milliseconds kTwinWindow{120'000};
 /// Far longer than any trouble lasts: a hold that runs out by itself is one that nobody ended.
 constexpr milliseconds kHoldLeast{600'000};
 constexpr milliseconds kLongestWait{std::chrono::hours{24}};
+constexpr milliseconds kLoopWindow{60'000};
+const std::string kGateNote = "target.gate/";
 
 }  // namespace
 
@@ -35,8 +37,11 @@ void Ledger::stored(const NewEvent& event) {
     trace_.say("stored", event.event.id.value, event.event.subject, "change", telling_);
     events_.emplace(event.event.id, events_.size() + 1);
     subjects_[event.event.id] = event.event.subject;
+    if (backlog_max_ != 0 && open_ >= backlog_max_)
+        complain("backlog", "event " + event.event.id.value + " was accepted although the backlog is full");
     check_routed(event);
     check_single(event);
+    check_loops(event);
     added(event.event.id, event.deliveries);
 }
 
@@ -45,6 +50,27 @@ void Ledger::check_routed(const NewEvent& event) {
     for (const auto& delivery : event.deliveries) targets.insert(delivery.target);
     if (targets != telling_to_ || targets.size() != event.deliveries.size())
         complain("settled", "event " + event.event.id.value + " has not one delivery for each target that matches");
+}
+
+/// Deliveries of a subject that come too often are cut, and no others are.
+void Ledger::check_loops(const NewEvent& event) {
+    for (const auto& delivery : event.deliveries) {
+        const auto limit = static_cast<std::size_t>(terms_[delivery.target].loop_limit);
+        auto& told = told_[{delivery.target, event.event.subject}];
+        const auto since = event.event.received_at - kLoopWindow;
+        while (!told.empty() && told.front().at <= since) told.pop_front();
+        const bool too_many = limit != 0 && told.size() >= limit;
+        if (delivery.cut.empty() == too_many && (too_many || !stepped_back_))
+            complain("loop", delivery.id.value + (too_many ? " was let through" : " was cut") + ", the " +
+                                 std::to_string(told.size() + 1) + ". of its subject in a minute");
+        if (delivery.cut.empty()) told.push_back({event.event.id, event.event.received_at});
+    }
+}
+
+void Ledger::unheard(const EventId& event) {
+    for (auto& [key, told] : told_)
+        told.erase(std::remove_if(told.begin(), told.end(), [&](const Told& one) { return one.event == event; }),
+                   told.end());
 }
 
 void Ledger::check_single(const NewEvent& event) {
@@ -66,6 +92,7 @@ Ledger::Known& Ledger::keep(const EventId& event, const NewDelivery& asked) {
     if (terms_[asked.target].ordered) entry->order_key = subjects_[event];
     entry->place = {events_[event], numbers_[event]++};
     entry->replayed = asked.replayed;
+    entry->cut = !asked.cut.empty();
     entry->stored_at = clock_.elapsed();
     entry->excused = disturbance_;
     return *entry;
@@ -74,7 +101,8 @@ Ledger::Known& Ledger::keep(const EventId& event, const NewDelivery& asked) {
 void Ledger::added(const EventId& event, const std::vector<NewDelivery>& deliveries) {
     for (const auto& asked : deliveries) {
         auto& known = keep(event, asked);
-        ++open_;
+        known.open = asked.cut.empty();
+        if (known.open) ++open_;
         trace_.say("added", asked.id.value, asked.target.value, known.order_key, asked.replayed ? "replayed" : "");
         if (!known.order_key.empty()) queues_[{asked.target, known.order_key}].deliveries.push_back(&known);
     }
@@ -94,6 +122,7 @@ void Ledger::answered(int change, int status, const std::vector<EventId>& events
 
 void Ledger::claimed(const ClaimBatch& batch, TimePoint now, int limit) {
     if (static_cast<int>(batch.claims.size()) > limit) complain("limits", "more was handed out than asked for");
+    check_gate(batch, now);
     for (const auto& claim : batch.claims) {
         trace_.say("claimed", claim.delivery.id.value, claim.delivery.target.value, "attempts",
                    claim.delivery.attempts_made);
@@ -106,6 +135,7 @@ void Ledger::claimed(const ClaimBatch& batch, TimePoint now, int limit) {
         known->token = claim.token;
         known->until = claim.until;
         known->claimed_at = clock_.elapsed();
+        known->probe = gates_[known->target].open();
         known->asked = false;
         known->sends = 0;
         known->end.reset();
@@ -125,6 +155,59 @@ void Ledger::check_claim(Known& delivery, const Claim& claim, TimePoint now) {
     check_order(delivery);
 }
 
+void Ledger::check_gate(const ClaimBatch& batch, TimePoint now) {
+    if (batch.claims.empty()) return;
+    const auto& target = batch.claims.front().delivery.target;
+    const auto probes = std::count_if(deliveries_.begin(), deliveries_.end(), [&](const auto& entry) {
+        return entry.second->target == target && entry.second->probe && entry.second->token != 0 && !entry.second->end;
+    });
+    const auto count = static_cast<int>(batch.claims.size());
+    if (const auto broken = gates_[target].claimed(count, static_cast<int>(probes), now, clock_.elapsed()))
+        complain(broken->checker, target.value + ' ' + broken->text);
+}
+
+void Ledger::handed(const ClaimBatch& batch) {
+    for (const auto& claim : batch.claims)
+        if (auto* known = find(claim.delivery.id)) known->handed_until = claim.until;
+}
+
+std::vector<DeliveryId> Ledger::waiting_before(const DeliveryId& delivery) {
+    std::vector<DeliveryId> waiting;
+    const auto* newer = find(delivery);
+    if (newer == nullptr) return waiting;
+    for (const auto* other : queues_[{newer->target, newer->order_key}].deliveries)
+        if (other != newer && other->open) waiting.push_back(other->id);
+    return waiting;
+}
+
+void Ledger::met_newer(const DeliveryId& delivery, bool ended) {
+    auto* known = find(delivery);
+    if (known == nullptr) return;
+    const bool handed = known->handed_until != TimePoint{};
+    const bool held = known->handed_until > clock_.now();
+    const bool gives_way = terms_[known->target].coalesces;
+    if (!ended && !handed && gives_way)
+        complain("coalesce", delivery.value + " goes on waiting although a newer state came");
+    if (!ended) return;
+    if (!gives_way) complain("coalesce", delivery.value + " was dropped, and nobody asked for it");
+    if (held) complain("coalesce", delivery.value + " was dropped out of somebody's hands");
+    cancelled(delivery, DeliveryState::Cancelled);
+}
+
+void Ledger::noted(const std::string& key, const std::string& value) {
+    if (key.rfind(kGateNote, 0) == 0) gates_[{key.substr(kGateNote.size())}].noted(value);
+}
+
+void Ledger::paused(const TargetId& target) {
+    trace_.say("paused", target.value);
+    gates_[target].paused(clock_.elapsed());
+}
+
+void Ledger::resumed(const TargetId& target) {
+    trace_.say("resumed", target.value);
+    gates_[target].resumed();
+}
+
 void Ledger::check_order(const Known& delivery) {
     if (delivery.order_key.empty()) return;
     for (const auto* other : queues_[{delivery.target, delivery.order_key}].deliveries) {
@@ -138,7 +221,9 @@ void Ledger::check_order(const Known& delivery) {
 void Ledger::released(const std::vector<Claim>& claims) {
     for (const auto& claim : claims) {
         auto* known = find(claim.delivery.id);
-        if (known != nullptr && known->token == claim.token) known->token = 0;
+        if (known == nullptr || known->token != claim.token) continue;
+        known->token = 0;
+        known->handed_until = {};
     }
 }
 
@@ -147,9 +232,12 @@ void Ledger::died() {
     for (auto& [id, known] : deliveries_) {
         if (known->in_transit || known->token != 0) known->doubt = true;
         known->token = 0;
+        known->handed_until = {};
         known->in_transit = false;
         known->overlapping = false;
     }
+    told_.clear();
+    for (auto& [target, gate] : gates_) gate.died();
     in_flight_.clear();
     in_flight_total_ = 0;
 }
@@ -183,12 +271,20 @@ void Ledger::ended(const TargetId& target, const DeliveryId& delivery, const Exc
     trace_.say("ended", delivery.value, end.arrived ? "arrived" : end.unclear ? "unclear" : "");
     --in_flight_[target];
     if (!terms_[target].lease_end) --in_flight_total_;
+    keep_gate(target, end);
     auto* known = find(delivery);
     if (known == nullptr) return;
     known->in_transit = false;
     if (end.unclear && !end.inquiry) known->doubt = true;
     known->end = end;
     known->ended_at = clock_.now();
+}
+
+void Ledger::keep_gate(const TargetId& target, const ExchangeEnd& end) {
+    auto& gate = gates_[target];
+    if (end.failed) gate.failed(clock_.now());
+    if (end.arrived) gate.fine();
+    if (end.final_no) gate.answered();
 }
 
 void Ledger::acted(const TargetId& target, const DeliveryId& delivery) {
@@ -214,6 +310,9 @@ void Ledger::set_back(milliseconds by) {
         auto& queue = queues_[{known->target, known->order_key}];
         queue.held_until = std::max(queue.held_until, until);
     }
+    for (auto& [target, gate] : gates_) gate.set_back();
+    told_.clear();
+    stepped_back_ = true;
 }
 
 milliseconds Ledger::latest(const Known& delivery) const {
@@ -247,6 +346,7 @@ void Ledger::settled(const Settle& settle) {
     if (!known->open || known->token == 0 || known->token != settle.claim.token)
         return complain("holders", "settled by somebody who does not hold " + known->id.value);
     known->token = 0;
+    known->handed_until = {};
     ++known->recorded;
     check_settlement(*known, settle);
     if (!std::holds_alternative<RetryAt>(settle.settlement)) return close(*known);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "bridge/store/store.h"
+#include "tests/sim/gate_book.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/virtual_time.h"
 
@@ -17,6 +19,7 @@ namespace orbridge::sim {
 /// How one exchange went, as whoever made it can know.
 struct ExchangeEnd {
     bool inquiry = false;
+    bool failed = false;         ///< the other side is in trouble, not only this delivery
     bool arrived = false;        ///< an answer that says the delivery is there
     bool final_no = false;       ///< an answer that says it never will be
     bool unclear = false;        ///< it may have been acted upon
@@ -33,7 +36,10 @@ struct Terms {
     bool single = false;  ///< the other side takes an id once only
     bool ordered = true;
     std::optional<TimePoint> lease_end{};
-    bool steady = false;  ///< it never fails, so nothing excuses a delay but what disturbs the bridge itself
+    GateTerms gate{};
+    bool coalesces = false;  ///< what waits gives way to a newer state of its subject
+    int loop_limit = 0;      ///< deliveries of one subject within a minute; 0: any number
+    bool steady = false;     ///< it never fails, so nothing excuses a delay but what disturbs the bridge itself
 };
 
 struct Violation {
@@ -48,7 +54,12 @@ public:
     Ledger(const VirtualClock& clock, Trace& trace, int in_flight_max)
         : clock_(clock), trace_(trace), in_flight_max_(in_flight_max) {}
 
-    void set_terms(const TargetId& target, Terms terms) { terms_[target] = std::move(terms); }
+    void set_terms(const TargetId& target, Terms terms) {
+        gates_[target].set_terms(terms.gate);
+        terms_[target] = std::move(terms);
+    }
+    /// So many deliveries may wait before nothing more is accepted. 0: any number.
+    void set_backlog_max(std::uint64_t deliveries) { backlog_max_ = deliveries; }
 
     // ---- told by the store, once something has truly happened in it
     void stored(const NewEvent& event);
@@ -56,11 +67,22 @@ public:
     void settled(const Settle& settle);
     void cancelled(const DeliveryId& delivery, DeliveryState as);
     void cancelled_all(const TargetId& target, DeliveryState as);
+    /// Given to a holder, whether he hears of it or not.
+    void handed(const ClaimBatch& batch);
+    /// Those that wait for the target, and are about the same subject as this delivery that was just stored.
+    std::vector<DeliveryId> waiting_before(const DeliveryId& delivery);
+    /// One of those: it was ended in favour of the newer one, or not.
+    void met_newer(const DeliveryId& delivery, bool ended);
+    /// The event is stored, and the bridge was told that it may not be.
+    void unheard(const EventId& event);
 
     // ---- told by the bridge's side of the store
     void claimed(const ClaimBatch& batch, TimePoint now, int limit);
     void released(const std::vector<Claim>& claims);
     void died();  ///< the process and all it knew
+    void noted(const std::string& key, const std::string& value);
+    void paused(const TargetId& target);
+    void resumed(const TargetId& target);
 
     // ---- told by the transport and what stands behind it
     void sent(const TargetId& target, const DeliveryId& delivery, bool inquiry);
@@ -97,6 +119,7 @@ private:
         std::string order_key;
         std::pair<std::uint64_t, int> place;
         bool replayed = false;
+        bool cut = false;  ///< stored as ended
         milliseconds stored_at{0};
         milliseconds excused{0};
 
@@ -108,7 +131,9 @@ private:
 
         std::uint64_t token = 0;  ///< of its holder
         TimePoint until{};
+        TimePoint handed_until{};  ///< to somebody who perhaps never heard of it
         milliseconds claimed_at{0};
+        bool probe = false;  ///< claimed when the breaker was open or half-open
         bool asked = false;  ///< by its holder
         int sends = 0;       ///< by its holder
         bool in_transit = false;
@@ -130,6 +155,9 @@ private:
     Known* find(const DeliveryId& id);
     Known& keep(const EventId& event, const NewDelivery& asked);
     void check_routed(const NewEvent& event);
+    void check_loops(const NewEvent& event);
+    void check_gate(const ClaimBatch& batch, TimePoint now);
+    void keep_gate(const TargetId& target, const ExchangeEnd& end);
     void check_single(const NewEvent& event);
     void check_order(const Known& delivery);
     void check_claim(Known& delivery, const Claim& claim, TimePoint now);
@@ -154,6 +182,14 @@ private:
     std::size_t open_ = 0;
     milliseconds disturbance_{0};  ///< all of it together
     milliseconds disturbed_until_{0};
+    std::map<TargetId, GateBook> gates_;
+    struct Told {
+        EventId event;
+        TimePoint at;
+    };
+    std::map<std::pair<TargetId, std::string>, std::deque<Told>> told_;  ///< not cut, as this life of the bridge knows
+    bool stepped_back_ = false;  ///< the bridge may count what the books have forgotten
+    std::uint64_t backlog_max_ = 0;
     std::map<int, Change> changes_;
     int telling_ = 0;
     std::set<TargetId> telling_to_;

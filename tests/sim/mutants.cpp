@@ -28,6 +28,14 @@ const std::vector<Mutant>& mutants() {
         {Bug::NewIdOnRetry, "new-id-on-retry", "gives a delivery another id when it is tried again"},
         {Bug::OneAtATime, "one-at-a-time", "makes one exchange after another, so that a hanging one stops all"},
         {Bug::IgnoreLease, "ignore-lease", "calls a subscriber whose lease has ended"},
+        {Bug::IgnoreBreaker, "ignore-breaker", "asks a target that keeps failing as if it did not"},
+        {Bug::IgnoreRate, "ignore-rate", "asks a target more often than its limit allows"},
+        {Bug::IgnorePause, "ignore-pause", "goes on with a target that is paused"},
+        {Bug::ForgetGate, "forget-gate", "does not keep what is known of a target over a restart"},
+        {Bug::NeverCut, "never-cut", "lets a loop go on"},
+        {Bug::KeepSuperseded, "keep-superseded", "delivers what a newer state has superseded"},
+        {Bug::SupersedeAll, "supersede-all", "drops what waits, whether its route asks for it or not"},
+        {Bug::IgnoreBacklog, "ignore-backlog", "accepts more than there is room for"},
         {Bug::SecretInLog, "secret-in-log", "puts the token into a reason"},
     };
     return all;
@@ -45,6 +53,8 @@ NewEvent PlantedStore::spoiled(NewEvent event) {
     if (bug_ == Bug::ForgetDelivery && !event.deliveries.empty() && every(5)) event.deliveries.pop_back();
     if (bug_ == Bug::NoDuplicateCheck) event.dedup_key = event.twin_key = "";
     for (auto& delivery : event.deliveries) {
+        if (bug_ == Bug::KeepSuperseded) delivery.latest_only = false;
+        if (bug_ == Bug::SupersedeAll) delivery.latest_only = !delivery.order_key.empty();
         const bool overtakes =
             bug_ == Bug::OvertakeOnRetry && retrying_.count({delivery.target, delivery.order_key}) != 0;
         if (overtakes || bug_ == Bug::IgnoreOrder) delivery.order_key = "";
@@ -79,6 +89,14 @@ Result<ClaimBatch> PlantedStore::spoiled_claim(const TargetId& target, TimePoint
         claims.push_back(held->second);
     if (!claims.empty()) last_[target] = claims.front();
     return batch;
+}
+
+/// Told here, not where it is stored: what counts is what the bridge has reason to rely on.
+Status PlantedStore::set_note(const std::string& key, const std::string& value) {
+    const bool forgets = bug_ == Bug::ForgetGate && key.rfind("target.gate/", 0) == 0;
+    auto kept = forgets ? Status(Ok{}) : FaultyStore::set_note(key, value);
+    if (kept) ledger_.noted(key, value);
+    return kept;
 }
 
 void PlantedStore::restarted() {

@@ -38,6 +38,14 @@ enum class Bug {
     OneAtATime,
     SecretInLog,
     IgnoreLease,
+    IgnoreBreaker,
+    IgnoreRate,
+    IgnorePause,
+    ForgetGate,
+    NeverCut,
+    KeepSuperseded,
+    SupersedeAll,
+    IgnoreBacklog,
 };
 
 struct Mutant {
@@ -58,6 +66,7 @@ public:
     Result<Accepted> accept(const NewEvent& event) override;
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
+    Status set_note(const std::string& key, const std::string& value) override;
     void restarted();
 
 private:

@@ -12,6 +12,12 @@ DispatcherSettings dispatcher_settings(const Config& config) {
     return settings;
 }
 
+BacklogSettings backlog_settings(const Config& config) {
+    BacklogSettings settings;
+    if (config.backlog_max > 0) settings.deliveries_max = config.backlog_max;
+    return settings;
+}
+
 }  // namespace
 
 Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<const MappingSet> mappings, Guard guard)
@@ -25,6 +31,7 @@ Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<co
       recorder_(world.store, world.clock, log_),
       dispatcher_(world.store, world.transport, recorder_, world.clock, world.random, log_,
                   dispatcher_settings(world.config)),
+      backlog_(world.store, world.clock, log_, backlog_settings(world.config)),
       ingest_([this] { return plan_; }, world.store, names_, ids_, world.clock, metrics_, log_,
               [this](const std::vector<TargetId>& targets) { wake(targets); },
               [this](const Event&) { return make_matches(world_); }),
@@ -35,6 +42,7 @@ Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<co
           [this](const std::vector<TargetId>& targets) { wake(targets); }) {
     recorder_.when_work([this] { schedule(recorder_turn_, world_.some(0, 20), &Process::run_recorder); });
     world_.transport.begin_life([this] { schedule(dispatcher_turn_, milliseconds{0}, &Process::run_dispatcher); });
+    if (world_.bug != Bug::IgnoreBacklog) ingest_.refuse_new_when([this] { return backlog_.full(); });
     dispatcher_.set_family(make_family(world_));
     configure(configured_);
 }
@@ -46,7 +54,7 @@ Process::~Process() {
 
 void Process::configure(std::set<TargetId> configured) {
     configured_ = std::move(configured);
-    plan_ = make_ingest_plan(world_.config, configured_, mappings_);
+    plan_ = make_ingest_plan(world_, configured_, mappings_);
     dispatcher_.set_targets(make_delivery_targets(world_, configured_));
 }
 
@@ -54,6 +62,10 @@ bool Process::loses_wake() { return world_.bug == Bug::ForgetWake && ++wakes_ % 
 
 void Process::wake(const std::vector<TargetId>& targets) {
     if (!loses_wake()) dispatcher_.wake(targets);
+}
+
+void Process::pause(const TargetId& target) {
+    if (world_.bug != Bug::IgnorePause) dispatcher_.pause(target, "by hand");
 }
 
 void Process::cancel(const DeliveryId& delivery) {

@@ -13,6 +13,7 @@
 #include "bridge/deliver/recorder.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/record/metrics.h"
+#include "bridge/store/backlog.h"
 #include "tests/sim/world.h"
 
 namespace orbridge::sim {
@@ -31,6 +32,8 @@ public:
     Result<ReplayReport> replay(const ReplayOrder& order) { return replay_.run(order); }
     void cancel(const DeliveryId& delivery);
     void configure(std::set<TargetId> configured);
+    void pause(const TargetId& target);
+    void resume(const TargetId& target) { dispatcher_.resume(target); }
     const std::set<TargetId>& configured() const { return configured_; }
     /// An orderly stop, as far as it gets in its time.
     void stop();
@@ -60,6 +63,7 @@ private:
     IdMaker ids_;
     Recorder recorder_;
     Dispatcher dispatcher_;
+    Backlog backlog_;
     Ingest ingest_;
     Replay replay_;
     Turn dispatcher_turn_, recorder_turn_;

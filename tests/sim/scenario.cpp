@@ -41,15 +41,31 @@ private:
         return manner;
     }
 
+    BreakerPolicy breaker() {
+        BreakerPolicy policy;
+        policy.failures_in_a_row = number(2, 6);
+        policy.share_least = 1'000;  // the books count what comes in a row
+        policy.open_least = seconds{number(2, 20)};
+        policy.open_most = std::max<milliseconds>(policy.open_least, seconds{number(10, 120)});
+        return policy;
+    }
+
     void make_targets() {
         scenario_.config.in_flight_max = number(6, 14);
         auto& targets = scenario_.config.targets;
         targets.push_back({.id = {"steady"}, .in_flight_max = number(2, 5), .steady = true});
         targets.push_back({.id = {"flaky"}, .in_flight_max = number(1, 3), .manner = flaky()});
         if (chance(40)) targets.back().retry.schedule = {seconds{1}, seconds{5}, seconds{15}};
+        if (chance(50)) targets.back().breaker = breaker();
+        if (chance(30)) targets.back().rate = {number(1, 4), seconds{number(1, 10)}};
+        targets.back().latest_only = chance(30);
         targets.push_back({.id = {"hanging"}, .in_flight_max = number(1, 4)});
         targets.back().manner = {{Fate::Never, number(700, 1'000)}};
+        if (chance(50)) targets.back().breaker = breaker();
         targets.push_back({.id = {"plain"}, .kind = OtherSide::Kind::Plain, .in_flight_max = number(1, 5)});
+        if (chance(25)) targets.back().loop_limit = number(2, 4);
+        if (chance(25)) targets.back().rate = {number(1, 3), seconds{number(1, 5)}};
+        if (chance(15)) scenario_.config.backlog_max = number(8, 40);
         const int share = number(0, 60);
         const Manner uncertain = {{Fate::Never, share},       {Fate::Refused, share}, {Fate::ResetBefore, share},
                                   {Fate::ResetAfter, share},  {Fate::Trouble, share}, {Fate::TroubleAfter, share},
@@ -108,6 +124,12 @@ private:
         if (chance(15)) act(Action::Kind::ReplayTarget, some_time(), number(0, 3));
         if (chance(20)) act(Action::Kind::ReplayEvent, some_time());
         if (chance(15)) act(Action::Kind::Cancel, some_time());
+        if (chance(25)) {
+            const int target = number(1, 3);
+            const auto from = some_time();
+            act(Action::Kind::Pause, from, target);
+            act(Action::Kind::Resume, from + milliseconds{number(1'000, 90'000)}, target);
+        }
     }
 
     SeededRandom random_;
@@ -161,13 +183,15 @@ Scenario small_scenario() {
     scenario.length = seconds{30};
     scenario.config.targets.push_back({.id = {"steady"}, .in_flight_max = 2, .steady = true});
     scenario.config.targets.push_back({.id = {"plain"}, .kind = OtherSide::Kind::Plain, .in_flight_max = 2});
+    scenario.config.targets.back().breaker = BreakerPolicy{.failures_in_a_row = 1, .open_least = seconds{2}};
     scenario.changes = {{1, "Created"}, {1, "Updated"}, {2, "Created"}};
     scenario.tellings = {
         {Telling::Form::Standard, 0, {}}, {Telling::Form::Hook, 1, {}}, {Telling::Form::CloudEvent, 2, {}}};
     scenario.actions = {
-        {Action::Kind::Tell, seconds{1}, 0, {}},          {Action::Kind::Tell, seconds{2}, 1, {}},
-        {Action::Kind::Tell, seconds{2}, 2, {}},          {Action::Kind::Stop, seconds{5}, 0, {}},
-        {Action::Kind::ReplayTarget, seconds{10}, 0, {}}, {Action::Kind::ReplayEvent, seconds{15}, 0, {}}};
+        {Action::Kind::Tell, seconds{1}, 0, {}},         {Action::Kind::Tell, seconds{2}, 1, {}},
+        {Action::Kind::Tell, seconds{2}, 2, {}},         {Action::Kind::Stop, seconds{5}, 0, {}},
+        {Action::Kind::Pause, seconds{8}, 1, {}},        {Action::Kind::ReplayTarget, seconds{10}, 0, {}},
+        {Action::Kind::ReplayEvent, seconds{15}, 0, {}}, {Action::Kind::Resume, seconds{20}, 1, {}}};
     return scenario;
 }
 

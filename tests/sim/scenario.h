@@ -33,6 +33,8 @@ struct Action {
         ReplayDead,
         ReplayTarget,  ///< target `number`
         ReplayEvent,
+        Pause,  ///< target `number`
+        Resume,
         Cancel,
     } kind = Kind::Tell;
     milliseconds at{0};

@@ -35,6 +35,20 @@ TransportFailure failure(TransportFailure::Reached reached, const char* reason, 
     return {reached, timed_out, reason};
 }
 
+/// The other side as a whole, not only what it was asked.
+bool in_trouble(Fate fate) {
+    switch (fate) {
+        case Fate::Never:
+        case Fate::Refused:
+        case Fate::ResetBefore:
+        case Fate::ResetAfter:
+        case Fate::Trouble:
+        case Fate::TroubleAfter:
+        case Fate::Page: return true;
+        default: return false;
+    }
+}
+
 }  // namespace
 
 const char* to_text(Fate fate) {
@@ -171,6 +185,7 @@ HttpResponse SimTransport::limited(bool as_date, ExchangeEnd& end) {
 
 Exchange SimTransport::exchange_of(const Pending& pending, ExchangeEnd& end) {
     using Reached = TransportFailure::Reached;
+    end.failed = in_trouble(pending.fate) || (pending.inquiry && pending.fate == Fate::Unwanted);
     end.unclear = pending.inquiry;  // whatever it was that was asked about is, unless the answer says otherwise
     switch (pending.fate) {
         case Fate::Answered:

@@ -32,6 +32,12 @@ Terms terms_of(const TargetConfig& target) {
     terms.asks = terms.single = windmill;
     terms.ordered = windmill || target.lease;
     terms.steady = target.steady;
+    if (target.breaker)
+        terms.gate = {.failures_in_a_row = target.breaker->failures_in_a_row, .open_least = target.breaker->open_least};
+    terms.gate.requests = target.rate.requests;
+    terms.gate.per = target.rate.per;
+    terms.coalesces = target.latest_only;
+    terms.loop_limit = target.loop_limit;
     if (target.lease) terms.lease_end = VirtualClock::kStart + *target.lease;
     return terms;
 }
@@ -55,6 +61,7 @@ Simulation::Simulation(const Scenario& scenario, std::shared_ptr<const MappingSe
         world_.ledger.set_terms(target.id, terms_of(target));
         world_.transport.add(target.id, target.kind, target.manner);
     }
+    world_.ledger.set_backlog_max(static_cast<std::uint64_t>(scenario.config.backlog_max));
     if (bug == Bug::OneAtATime) world_.transport.one_at_a_time();
     plan();
 }
@@ -103,6 +110,7 @@ void Simulation::start() {
     world_.ledger.disturb(kStart);
     process_ = std::make_unique<Process>(world_, configured_, mappings_,
                                          [this](const std::function<void()>& work) { guarded(work); });
+    if (over_) world_.agenda.in(seconds{1}, [this] { resume_all(); });
 }
 
 void Simulation::end_life() {
@@ -146,6 +154,8 @@ void Simulation::act(const Action& action) {
         case Kind::ReplayTarget:
         case Kind::ReplayEvent: return replay(action);
         case Kind::Cancel: return cancel();
+        case Kind::Pause: return pause(action.number);
+        case Kind::Resume: return resume(action.number);
     }
 }
 
@@ -171,21 +181,18 @@ void Simulation::tell(const Telling& telling, int tries) {
 }
 
 void Simulation::remove(int target) {
-    const auto& targets = scenario_.config.targets;
-    const auto& gone = targets.at(static_cast<std::size_t>(target) % targets.size());
-    configured_.erase(gone.id);
-    if (gone.steady) world_.ledger.disturb(scenario_.length + kGrace);
+    const auto gone = target_at(target);
+    configured_.erase(gone);
+    if (scenario_.config.targets.at(0).id == gone) world_.ledger.disturb(scenario_.length + kGrace);
     if (process_) process_->configure(configured_);
 }
 
 void Simulation::replay(const Action& action) {
     if (!process_) return;
     ReplayOrder order;
-    const auto& targets = scenario_.config.targets;
     const auto events = world_.ledger.events();
     if (action.kind == Action::Kind::ReplayDead) order.state = DeliveryState::Dead;
-    if (action.kind == Action::Kind::ReplayTarget)
-        order.target = targets.at(static_cast<std::size_t>(action.number) % targets.size()).id.value;
+    if (action.kind == Action::Kind::ReplayTarget) order.target = target_at(action.number).value;
     if (action.kind == Action::Kind::ReplayEvent) {
         if (events.empty()) return;
         order.event = events[world_.random.bits() % events.size()].value;
@@ -202,6 +209,25 @@ void Simulation::cancel() {
     guarded([&] { process_->cancel(open[world_.random.bits() % open.size()]); });
 }
 
+TargetId Simulation::target_at(int number) const {
+    const auto& targets = scenario_.config.targets;
+    return targets.at(static_cast<std::size_t>(number) % targets.size()).id;
+}
+
+void Simulation::pause(int target) {
+    if (!process_) return;
+    const auto id = target_at(target);
+    process_->pause(id);
+    world_.ledger.paused(id);
+}
+
+void Simulation::resume(int target) {
+    if (!process_) return;
+    const auto id = target_at(target);
+    world_.ledger.resumed(id);
+    process_->resume(id);
+}
+
 /// From here on nothing goes wrong.
 void Simulation::calm() {
     world_.trace.say("calm");
@@ -209,6 +235,12 @@ void Simulation::calm() {
     world_.faults.calm();
     world_.transport.calm();
     restore();
+    resume_all();
+}
+
+/// As whoever looks after it would do: a pause may outlive an order to end it that no store has kept.
+void Simulation::resume_all() {
+    for (int i = 0; i < static_cast<int>(scenario_.config.targets.size()); ++i) resume(i);
 }
 
 void Simulation::restore() {

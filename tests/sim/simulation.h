@@ -44,6 +44,10 @@ private:
     void stop();
     void remove(int target);
     void restore();
+    void pause(int target);
+    void resume(int target);
+    void resume_all();
+    TargetId target_at(int number) const;
     void replay(const Action& action);
     void cancel();
     void calm();

@@ -35,14 +35,16 @@ std::shared_ptr<const Recipe> recipe_for(const TargetConfig& target) {
     return std::make_shared<windmill::WindmillRecipe>(std::move(settings));
 }
 
-RouteSettings route_to(const TargetConfig& target) {
+RouteSettings route_to(const TargetConfig& target, Bug bug) {
     RouteSettings route;
     route.name = "to-" + target.id.value;
     route.channel = "Object";
     if (!takes_all(target)) route.event_name = "(created|updated):.*";
     route.to = {target.id};
     route.ordered = target.kind != OtherSide::Kind::Plain;
-    route.loop.limit = 0;  // one object that changes often is what is played here
+    route.latest_only = target.latest_only;
+    route.loop.limit =
+        bug == Bug::NeverCut ? 0 : target.loop_limit;  // mostly 0: one object that changes often is what is played here
     return route;
 }
 
@@ -56,11 +58,11 @@ std::set<TargetId> expected_targets(const World& world, const std::set<TargetId>
     return targets;
 }
 
-std::shared_ptr<const IngestPlan> make_ingest_plan(const Config& config, const std::set<TargetId>& configured,
+std::shared_ptr<const IngestPlan> make_ingest_plan(const World& world, const std::set<TargetId>& configured,
                                                    std::shared_ptr<const MappingSet> mappings) {
     std::vector<RouteSettings> routes;
-    for (const auto& target : config.targets)
-        if (configured.count(target.id) != 0) routes.push_back(route_to(target));
+    for (const auto& target : world.config.targets)
+        if (configured.count(target.id) != 0) routes.push_back(route_to(target, world.bug));
     std::map<std::string, SourcePlan> sources;
     sources["cloud"] = {{"cloud"}, "openregister", accept_unverified(), accept_unverified()};
     return std::make_shared<const IngestPlan>(
@@ -76,6 +78,8 @@ std::vector<DeliveryTarget> make_delivery_targets(const World& world, const std:
         made.recipe = planted(recipe_for(target), world.bug, kToken);
         made.in_flight_max = target.in_flight_max;
         made.retry = target.retry;
+        if (world.bug != Bug::IgnoreBreaker) made.breaker = target.breaker;
+        if (world.bug != Bug::IgnoreRate) made.rate = target.rate;
         targets.push_back(std::move(made));
     }
     return targets;

@@ -30,12 +30,17 @@ struct TargetConfig {
     Manner manner{};
     bool steady = false;
     std::optional<milliseconds> lease{};  ///< a subscriber's, from the start on; it is not configured
+    std::optional<BreakerPolicy> breaker{};
+    RateLimit rate{};
+    bool latest_only = false;  ///< `coalesce: latest`
+    int loop_limit = 0;        ///< in a minute
 };
 
 /// What the bridge is configured with. `order: none` is the plain target's.
 struct Config {
     std::vector<TargetConfig> targets;
     int in_flight_max = 10;
+    std::int64_t backlog_max = 0;  ///< deliveries; 0: as many as there are
 };
 
 /// Everything outside the bridge's process: time, chance, the store's content, the other sides.
@@ -73,7 +78,7 @@ struct World {
 
 /// Which targets get an event with such a name, if these are configured: the routes once more, in other words.
 std::set<TargetId> expected_targets(const World& world, const std::set<TargetId>& configured, const std::string& verb);
-std::shared_ptr<const IngestPlan> make_ingest_plan(const Config& config, const std::set<TargetId>& configured,
+std::shared_ptr<const IngestPlan> make_ingest_plan(const World& world, const std::set<TargetId>& configured,
                                                    std::shared_ptr<const MappingSet> mappings);
 /// The subscribers whose lease runs.
 std::vector<Match> make_matches(const World& world);

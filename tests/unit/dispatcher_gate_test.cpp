@@ -282,6 +282,26 @@ BOOST_AUTO_TEST_CASE(a_rate_limit_is_kept_and_the_sleep_ends_at_the_next_token) 
     BOOST_CHECK(hold->by == Hold::By::RateLimit);
 }
 
+BOOST_AUTO_TEST_CASE(a_pause_ordered_while_the_store_is_away_is_not_undone_by_what_is_read_later) {
+    Rig rig;
+    rig.store.add("a");
+    rig.dispatcher->set_targets({rig.guarded("a")});
+    rig.dispatcher->pause({"a"}, "first");
+    rig.run();
+    rig.dispatcher->resume({"a"});
+    rig.run();
+    rig.restart();
+    rig.store.failing = true;
+    rig.dispatcher->set_targets({rig.guarded("a")});
+    rig.dispatcher->pause({"a"}, "by hand");
+    rig.run();
+    rig.store.failing = false;
+    rig.clock.advance(2s);
+    rig.run();
+    BOOST_TEST(rig.transport->waiting() == 0u);
+    BOOST_CHECK(rig.breaker("a") == Breaker::State::Paused);
+}
+
 BOOST_AUTO_TEST_CASE(restarts_give_a_target_no_more_than_its_rate) {
     Rig rig;
     for (int i = 0; i < 50; ++i) rig.store.add("a");
