@@ -141,28 +141,35 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
                                            const VerifiedRequest& request) {
     auto outcome = normalize(plan, source.type, request);
     if (!outcome) return outcome.error();
-    std::vector<Accepted> all;
-    for (auto& prepared : prepare(std::move(*outcome), plan.router, request, ids_)) {
+    auto all = prepare(std::move(*outcome), plan.router, request, ids_);
+    Arrival arrival;
+    for (auto& prepared : all) {
         guard_against_loops(prepared);
         add_subscribers(prepared.event);
-        prepared.event.only_if_known = full_();
-        auto accepted = store_.accept(prepared.event);
-        // Even if it failed: it may be stored all the same, if only the answer got lost.
-        const bool is_new = !accepted || !accepted->duplicate;
-        if (is_new && !prepared.event.deliveries.empty()) wake_(targets_of(prepared.event));
-        if (!accepted) return accepted.error();
-        if (!accepted->duplicate) count_for_loops(prepared);
-        const auto what = accepted->duplicate     ? Metrics::Received::Duplicate
-                          : prepared.rule.empty() ? Metrics::Received::Unmapped
-                                                  : Metrics::Received::Accepted;
-        metrics_.received(source.id, request.intake(), what);
-        if (what == Metrics::Received::Unmapped) {
-            log_.warn("event.unmapped",
-                      {{"source", source.id}, {"event", accepted->id}, {"class", prepared.event.event.event_class}});
-        }
-        all.push_back(std::move(*accepted));
+        arrival.events.push_back(std::move(prepared.event));
     }
-    return all;
+    arrival.only_if_known = full_();
+    auto accepted = store_.accept(arrival);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].event = std::move(arrival.events[i]);
+        // Even if it failed: it may be stored all the same, if only the answer got lost.
+        const bool is_new = !accepted || !(*accepted)[i].duplicate;
+        if (is_new && !all[i].event.deliveries.empty()) wake_(targets_of(all[i].event));
+        if (accepted) record(all[i], (*accepted)[i]);
+    }
+    return accepted;
+}
+
+/// Counts and tells what has been stored, or was already.
+void Ingest::record(const Prepared& prepared, const Accepted& accepted) {
+    if (!accepted.duplicate) count_for_loops(prepared);
+    const auto what = accepted.duplicate      ? Metrics::Received::Duplicate
+                      : prepared.rule.empty() ? Metrics::Received::Unmapped
+                                              : Metrics::Received::Accepted;
+    const auto& event = prepared.event.event;
+    metrics_.received(event.source, event.intake, what);
+    if (what == Metrics::Received::Unmapped)
+        log_.warn("event.unmapped", {{"source", event.source}, {"event", accepted.id}, {"class", event.event_class}});
 }
 
 /// Cuts deliveries of events that our own scripts seem to have caused: they are stored as such, never left out.
@@ -255,13 +262,17 @@ Status Ingest::remap(const Event& event) {
     if (!outcome) return outcome.error();
     if (std::holds_alternative<Unmapped>(*outcome))
         return Error{Error::Kind::Conflict, "no mapping takes it: " + std::get<Unmapped>(*outcome).reason};
-    auto prepared = prepare(std::move(*outcome), plan->router, request, ids_);
-    if (prepared.size() != 1)
-        return Error{Error::Kind::Conflict, "the mapping makes " + std::to_string(prepared.size()) + " events of it"};
-    prepared.front().event.event.id = event.id;
-    add_subscribers(prepared.front().event);
-    auto status = store_.remap(event.id, prepared.front().event);
-    wake_(targets_of(prepared.front().event));
+    std::vector<NewEvent> mapped;
+    std::vector<TargetId> targets;
+    for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
+        if (mapped.empty()) prepared.event.event.id = event.id;
+        add_subscribers(prepared.event);
+        for (auto& target : targets_of(prepared.event)) targets.push_back(std::move(target));
+        mapped.push_back(std::move(prepared.event));
+    }
+    if (mapped.empty()) return Error{Error::Kind::Conflict, "the mapping makes no event of it"};
+    auto status = store_.remap(event.id, mapped);
+    wake_(targets);
     return status;
 }
 

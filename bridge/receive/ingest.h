@@ -70,6 +70,7 @@ private:
     bool is_ours(const std::string& id);
     Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
                                        const VerifiedRequest& request);
+    void record(const Prepared& prepared, const Accepted& accepted);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
     Answer refuse_for_now(const SourceId& source);
 

@@ -49,30 +49,61 @@ std::optional<Error> bad_id(const NewEvent& event) {
 
 // ---- accept
 
-Result<Accepted> MemoryStore::accept(const NewEvent& event) {
-    if (auto bad = bad_id(event)) return *bad;
-    return state_.with([&](State& state) -> Result<Accepted> {
-        for (const auto& delivery : event.deliveries) {
-            if (state.delivery_ids.count(delivery.id) != 0 && state.event_ids.count(event.event.id) == 0)
-                return Error{Error::Kind::Unavailable, "a delivery with the id " + delivery.id.value + " exists"};
+Result<std::vector<Accepted>> MemoryStore::accept(const Arrival& arrival) {
+    if (arrival.events.empty()) return std::vector<Accepted>{};
+    for (const auto& event : arrival.events)
+        if (auto bad = bad_id(event)) return *bad;
+    return state_.with([&](State& state) -> Result<std::vector<Accepted>> {
+        for (const auto& event : arrival.events) {
+            for (const auto& delivery : event.deliveries) {
+                if (state.delivery_ids.count(delivery.id) != 0 && state.event_ids.count(event.event.id) == 0)
+                    return Error{Error::Kind::Unavailable, "a delivery with the id " + delivery.id.value + " exists"};
+            }
         }
-        const auto& source = event.event.source;
-        auto& heard = state.heard[{source.value, event.event.intake}];
-        heard = {source.value, event.event.intake, std::max(heard.last_at, event.event.received_at), heard.count + 1};
-        if (auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
-        if (event.only_if_known) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
-        const auto sequence = ++state.last_sequence;
-        auto& stored = state.events[sequence];
-        stored = {event.event, {}, event.twin_key, {event.event.intake}, 0};
-        stored.event.sequence = sequence;
-        state.event_ids[event.event.id] = sequence;
-        if (!event.dedup_key.empty()) {
-            stored.dedup_keys.insert(event.dedup_key);
-            state.dedup[{source, event.dedup_key}] = sequence;
+        for (const auto& arrived : arrival.events) {
+            const auto& event = arrived.event;
+            auto& heard = state.heard[{event.source.value, event.intake}];
+            heard = {event.source.value, event.intake, std::max(heard.last_at, event.received_at), heard.count + 1};
         }
-        add(state, stored, event.deliveries);
-        return Accepted{event.event.id, false};
+        auto accepted = store(state, arrival);
+        if (accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
+        return accepted;
     });
+}
+
+/// None: something is new, and only what is known was wanted.
+std::vector<Accepted> MemoryStore::store(State& state, const Arrival& arrival) const {
+    const std::pair request(arrival.events.front().event.source, arrival.request_id);
+    if (const auto known = state.requests.find(request); !arrival.request_id.empty() && known != state.requests.end())
+        return std::vector<Accepted>(arrival.events.size(), Accepted{state.events.at(known->second).event.id, true});
+    std::vector<Accepted> accepted;
+    for (const auto& event : arrival.events) {
+        if (auto earlier = find_duplicate(state, event)) {
+            accepted.push_back({*earlier, true});
+        } else if (arrival.only_if_known) {
+            return {};
+        } else {
+            store_new(state, event);
+            accepted.push_back({event.event.id, false});
+        }
+    }
+    if (!arrival.request_id.empty() && !arrival.only_if_known)
+        state.requests[request] = state.event_ids.at(accepted.front().id);
+    return accepted;
+}
+
+void MemoryStore::store_new(State& state, const NewEvent& event) {
+    const auto sequence = ++state.last_sequence;
+    auto& stored = state.events[sequence];
+    stored = {event.event, {}, event.twin_key, {event.event.intake}, 0, {}};
+    stored.event.sequence = sequence;
+    if (event.event.state == EventState::Unmapped) stored.headers = event.headers;
+    state.event_ids[event.event.id] = sequence;
+    if (!event.dedup_key.empty()) {
+        stored.dedup_keys.insert(event.dedup_key);
+        state.dedup[{event.event.source, event.dedup_key}] = sequence;
+    }
+    add(state, stored, event.deliveries);
 }
 
 std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent& event) const {
@@ -130,33 +161,53 @@ void MemoryStore::supersede(State& state, const NewDelivery& by, const EventId& 
     }
 }
 
-Status MemoryStore::remap(const EventId& id, const NewEvent& mapped) {
+Status MemoryStore::remap(const EventId& id, const std::vector<NewEvent>& mapped) {
     return state_.with([&](State& state) -> Status {
         const auto known = state.event_ids.find(id);
         if (known == state.event_ids.end()) return no_event(id);
         auto& stored = state.events.at(known->second);
         if (stored.event.state != EventState::Unmapped)
             return Error{Error::Kind::Conflict, "the event is mapped already"};
-        const auto& source = stored.event.source;
-        if (!mapped.dedup_key.empty()) {
-            const auto same = state.dedup.find({source, mapped.dedup_key});
-            if (same != state.dedup.end() && same->second != known->second)
-                return Error{Error::Kind::Conflict, "the same event is stored already"};
-            for (const auto& key : stored.dedup_keys) state.dedup.erase({source, key});
-            stored.dedup_keys = {mapped.dedup_key};
-            state.dedup[{source, mapped.dedup_key}] = known->second;
+        bool has_form = false;
+        for (const auto& event : mapped) {
+            if (has_form) {
+                if (!find_duplicate(state, event)) store_new(state, event);
+                continue;
+            }
+            const auto same = state.dedup.find({stored.event.source, event.dedup_key});
+            if (!event.dedup_key.empty() && same != state.dedup.end() && same->second != known->second) continue;
+            give_form(state, stored, event);
+            has_form = true;
         }
-        auto event = mapped.event;
-        event.id = id;
-        event.sequence = stored.event.sequence;
-        event.source = stored.event.source;
-        event.intake = stored.event.intake;
-        event.received_at = stored.event.received_at;
-        event.state = EventState::Mapped;
-        stored.event = event;
-        stored.twin_key = mapped.twin_key;
-        add(state, stored, mapped.deliveries);
-        return Ok{};
+        if (has_form) return Ok{};
+        return Error{Error::Kind::Conflict, "the same event is stored already"};
+    });
+}
+
+void MemoryStore::give_form(State& state, StoredEvent& stored, const NewEvent& mapped) {
+    const auto& source = stored.event.source;
+    if (!mapped.dedup_key.empty()) {
+        for (const auto& key : stored.dedup_keys) state.dedup.erase({source, key});
+        stored.dedup_keys = {mapped.dedup_key};
+        state.dedup[{source, mapped.dedup_key}] = stored.event.sequence;
+    }
+    auto event = mapped.event;
+    event.id = stored.event.id;
+    event.sequence = stored.event.sequence;
+    event.source = stored.event.source;
+    event.intake = stored.event.intake;
+    event.received_at = stored.event.received_at;
+    event.state = EventState::Mapped;
+    stored.event = event;
+    stored.twin_key = mapped.twin_key;
+    stored.headers.clear();
+    add(state, stored, mapped.deliveries);
+}
+
+Result<Headers> MemoryStore::kept_headers(const EventId& id) {
+    return state_.with([&](State& state) -> Result<Headers> {
+        const auto known = state.event_ids.find(id);
+        return known == state.event_ids.end() ? Headers{} : state.events.at(known->second).headers;
     });
 }
 
@@ -511,6 +562,7 @@ void MemoryStore::remove(State& state, std::uint64_t sequence) {
         state.deliveries.erase(found);
     }
     for (const auto& key : stored.dedup_keys) state.dedup.erase({stored.event.source, key});
+    std::erase_if(state.requests, [&](const auto& request) { return request.second == sequence; });
     state.event_ids.erase(stored.event.id);
     state.events.erase(sequence);
 }

@@ -18,8 +18,11 @@ class MemoryStore : public Store {
 public:
     explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}) : twin_window_(twin_window) {}
 
-    Result<Accepted> accept(const NewEvent& event) override;
-    Status remap(const EventId& id, const NewEvent& mapped) override;
+    using Store::accept;
+    using Store::remap;
+    Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
+    Status remap(const EventId& id, const std::vector<NewEvent>& mapped) override;
+    Result<Headers> kept_headers(const EventId& id) override;
     Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
 
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
@@ -72,6 +75,7 @@ private:
         std::string twin_key;
         std::set<Intake> seen;
         int deliveries = 0;
+        Headers headers;
     };
     struct StoredDelivery {
         NewDelivery asked;
@@ -91,6 +95,7 @@ private:
         std::map<std::uint64_t, StoredEvent> events;
         std::map<EventId, std::uint64_t> event_ids;
         std::map<std::pair<SourceId, std::string>, std::uint64_t> dedup;
+        std::map<std::pair<SourceId, std::string>, std::uint64_t> requests;  ///< by name: its first event
         std::map<Place, StoredDelivery> deliveries;
         std::map<DeliveryId, Place> delivery_ids;
         std::map<TargetId, std::set<std::pair<TimePoint, Place>>> claimable;
@@ -105,6 +110,9 @@ private:
 
     static void add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries);
     static void supersede(State& state, const NewDelivery& by, const EventId& event);
+    std::vector<Accepted> store(State& state, const Arrival& arrival) const;
+    static void store_new(State& state, const NewEvent& event);
+    static void give_form(State& state, StoredEvent& stored, const NewEvent& mapped);
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
     static StoredDelivery* held(State& state, const Claim& claim, TimePoint now);
     static Claim hand_out(State& state, const Place& place, TimePoint until);

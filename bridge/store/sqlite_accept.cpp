@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "bridge/core/text.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
 
@@ -14,6 +15,11 @@ constexpr const char* kInsertEvent =
     " occurred_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kIdByDedup = "SELECT id FROM events WHERE dedup = ?";
 constexpr const char* kIdByTwinDedup = "SELECT e.id FROM twins t JOIN events e ON e.seq = t.event WHERE t.dedup = ?";
+constexpr const char* kSeqById = "SELECT seq FROM events WHERE id = ?";
+constexpr const char* kInsertHeaders = "INSERT INTO kept_headers (event, headers) VALUES (?, ?)";
+constexpr const char* kRemoveHeaders = "DELETE FROM kept_headers WHERE event = ?";
+constexpr const char* kHeadersOf =
+    "SELECT h.headers FROM events e JOIN kept_headers h ON h.event = e.seq WHERE e.id = ?";
 constexpr const char* kTwin =
     "SELECT seq, id FROM events WHERE twin = ?1 AND received_at BETWEEN ?2 AND ?3 AND seen & ?4 = 0"
     " ORDER BY seq LIMIT 1";
@@ -46,6 +52,29 @@ std::optional<Blob> blob(const std::optional<Key16>& key) {
     return Blob{key->view()};
 }
 
+/// A name of a request, told apart from dedup keys.
+std::optional<Key16> request_key(const Arrival& arrival) {
+    if (arrival.request_id.empty() || arrival.events.empty()) return std::nullopt;
+    return hash_key(arrival.events.front().event.source.value, "request\n" + arrival.request_id);
+}
+
+/// One header a line, as in a request.
+std::string headers_text(const Headers& headers) {
+    std::string text;
+    for (const auto& header : headers) text.append(header.name).append(":").append(header.value).append("\n");
+    return text;
+}
+
+Headers parse_headers(std::string_view text) {
+    Headers headers;
+    for (const auto line : split(text, '\n')) {
+        const auto colon = line.find(':');
+        if (colon != std::string_view::npos)
+            headers.push_back({std::string(line.substr(0, colon)), std::string(line.substr(colon + 1))});
+    }
+    return headers;
+}
+
 std::optional<EventId> find_id(Cursor cursor) {
     if (!cursor.next()) return std::nullopt;
     return EventId{unpack_uuid(cursor->view(0))};
@@ -65,7 +94,6 @@ struct SqliteStore::PackedEvent {
     Key16 id{};
     std::optional<Key16> dedup{}, twin{};
     std::vector<PackedDelivery> deliveries{};
-    std::vector<IntakeHeard> heard{};
 };
 
 Result<std::vector<SqliteStore::PackedDelivery>> SqliteStore::pack(const std::vector<NewDelivery>& deliveries) {
@@ -95,34 +123,74 @@ Result<SqliteStore::PackedEvent> SqliteStore::pack(const NewEvent& event) {
     return packed;
 }
 
-Result<Accepted> SqliteStore::accept(const NewEvent& event) {
-    auto packed = pack(event);
+Result<std::vector<SqliteStore::PackedEvent>> SqliteStore::pack(const std::vector<NewEvent>& events) {
+    std::vector<PackedEvent> all;
+    all.reserve(events.size());
+    for (const auto& event : events) {
+        auto packed = pack(event);
+        if (!packed) return packed.error();
+        all.push_back(std::move(*packed));
+    }
+    return all;
+}
+
+Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
+    if (arrival.events.empty()) return std::vector<Accepted>{};
+    auto packed = pack(arrival.events);
     if (!packed) return packed.error();
-    if (!event.only_if_known) packed->heard = heard_.rows_to_write(event.event.received_at);
-    std::optional<Accepted> accepted;
+    const auto request = request_key(arrival);
+    const auto& first = arrival.events.front().event;
+    std::vector<IntakeHeard> heard;
+    if (!arrival.only_if_known) heard = heard_.rows_to_write(first.received_at);
+    std::vector<Accepted> accepted;
     TallyChange change;
     auto work = [&](Database& db) -> Status {
         let_go(change);
         change.clear();
-        accepted = store_event(db, *packed, change);
-        write_heard(db, packed->heard);
+        accepted = store_arrival(db, *packed, request, arrival.only_if_known, change);
+        write_heard(db, heard);
         return Ok{};
     };
     const auto stored = writer_.write("store the event", work);
     let_go(change);
     if (!stored) return stored.error();
     tally_.apply(change);
-    heard_.note(event.event.source.value, event.event.intake, event.event.received_at);
-    if (!accepted) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
-    return *accepted;
+    for (const auto& each : arrival.events)
+        heard_.note(each.event.source.value, each.event.intake, each.event.received_at);
+    if (accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
+    return accepted;
+}
+
+/// None: something is new, and only what is known was wanted.
+std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector<PackedEvent>& packed,
+                                                 const std::optional<Key16>& request, bool only_if_known,
+                                                 TallyChange& change) {
+    if (request) {
+        if (const auto earlier = find_id(db.run(kIdByTwinDedup, blob(request))))
+            return std::vector<Accepted>(packed.size(), Accepted{*earlier, true});
+    }
+    std::vector<Accepted> accepted;
+    accepted.reserve(packed.size());
+    for (const auto& event : packed) {
+        auto one = store_event(db, event, only_if_known, change);
+        if (!one) return {};
+        accepted.push_back(std::move(*one));
+    }
+    if (request && !only_if_known) {
+        const auto id = pack_uuid(accepted.front().id.value);
+        auto cursor = db.run(kSeqById, blob(id));
+        if (cursor.next()) db.exec(kInsertTwin, blob(request), cursor->integer(0));
+    }
+    return accepted;
 }
 
 /// Nothing: it is new, and only a known one was wanted.
-std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent& packed, TallyChange& change) {
+std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent& packed, bool only_if_known,
+                                                 TallyChange& change) {
     if (packed.twin) {
         if (const auto earlier = find_twin(db, packed)) return *earlier;
     }
-    if (packed.from->only_if_known) return find_same(db, packed);
+    if (only_if_known) return find_same(db, packed);
     const auto& event = packed.from->event;
     const auto seq = last_seq_ + 1;
     const auto inserted = db.exec(
@@ -136,6 +204,11 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     }
     last_seq_ = seq;
     store_deliveries(db, seq, event.id.value, 0, packed.deliveries, change);
+    const auto& headers = packed.from->headers;
+    if (event.state == EventState::Unmapped && !headers.empty()) {
+        const auto text = headers_text(headers);
+        db.exec(kInsertHeaders, seq, std::string_view(text));
+    }
     change.events += 1;
     change.unmapped += event.state == EventState::Unmapped ? 1 : 0;
     return Accepted{event.id, false};
@@ -237,7 +310,7 @@ static std::optional<std::pair<std::int64_t, EventState>> find_event(Database& d
 
 static Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
 
-Status SqliteStore::remap(const EventId& id, const NewEvent& mapped) {
+Status SqliteStore::remap(const EventId& id, const std::vector<NewEvent>& mapped) {
     const auto key = pack_uuid(id.value);
     if (!key) return no_event(id);
     auto packed = pack(mapped);
@@ -257,22 +330,53 @@ Status SqliteStore::remap(const EventId& id, const NewEvent& mapped) {
     return outcome;
 }
 
-Status SqliteStore::remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change) {
+Status SqliteStore::remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed,
+                                TallyChange& change) {
+    const auto id = unpack_uuid(key.view());
     const auto found = find_event(db, key);
-    if (!found) return no_event({unpack_uuid(key.view())});
+    if (!found) return no_event({id});
     const auto [seq, state] = *found;
     if (state != EventState::Unmapped) return Error{Error::Kind::Conflict, "the event is mapped already"};
-    if (packed.dedup) {
-        if (const auto other = find_id(db.run(kOtherByDedup, blob(packed.dedup), seq)))
-            return Error{Error::Kind::Conflict, "the same event is stored already as " + other->value};
+    std::string earlier;
+    bool has_form = false;
+    for (const auto& event : packed) {
+        if (has_form) {
+            store_event(db, event, false, change);
+            continue;
+        }
+        const auto other = event.dedup ? find_id(db.run(kOtherByDedup, blob(event.dedup), seq)) : std::nullopt;
+        if (other) {
+            earlier = other->value;
+        } else {
+            give_form(db, seq, id, event, change);
+            has_form = true;
+        }
     }
+    if (has_form) return Ok{};
+    return Error{Error::Kind::Conflict, earlier.empty() ? "the mapping makes no event of it"
+                                                        : "the same event is stored already as " + earlier};
+}
+
+void SqliteStore::give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed,
+                            TallyChange& change) {
     const auto& event = packed.from->event;
     db.exec(kRemap, seq, blob(packed.dedup), blob(packed.twin), std::string_view(event.event_class),
             std::string_view(event.channel), std::string_view(event.event_name), std::string_view(event.subject),
             ms(event.occurred_at), Blob{event.payload});
-    store_deliveries(db, seq, unpack_uuid(key.view()), next_number(db, seq), packed.deliveries, change);
+    db.exec(kRemoveHeaders, seq);
+    store_deliveries(db, seq, id, next_number(db, seq), packed.deliveries, change);
     change.unmapped -= 1;
-    return Ok{};
+}
+
+Result<Headers> SqliteStore::kept_headers(const EventId& id) {
+    return attempt("read the event", [&]() -> Result<Headers> {
+        const auto key = pack_uuid(id.value);
+        if (!key) return Headers{};
+        return readers_.with([&](Database& db) {
+            auto cursor = db.run(kHeadersOf, Blob{key->view()});
+            return cursor.next() ? parse_headers(cursor->view(0)) : Headers{};
+        });
+    });
 }
 
 Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {

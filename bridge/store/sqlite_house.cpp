@@ -40,6 +40,7 @@ constexpr const char* kRemoveAttempts = "DELETE FROM attempts WHERE delivery BET
 constexpr const char* kRemoveJobs = "DELETE FROM jobs WHERE delivery BETWEEN ? AND ?";
 constexpr const char* kRemoveDeliveries = "DELETE FROM deliveries WHERE seq BETWEEN ? AND ?";
 constexpr const char* kRemoveTwins = "DELETE FROM twins WHERE event = ?";
+constexpr const char* kRemoveHeaders = "DELETE FROM kept_headers WHERE event = ?";
 constexpr const char* kRemoveEvent = "DELETE FROM events WHERE seq = ? RETURNING state";
 constexpr const char* kHighWater = "UPDATE high_water SET seq = ?";
 
@@ -87,6 +88,7 @@ void remove_event(Database& db, std::int64_t event, TallyChange& change) {
     db.exec(kRemoveJobs, range.first, range.last);
     db.exec(kRemoveDeliveries, range.first, range.last);
     db.exec(kRemoveTwins, event);
+    db.exec(kRemoveHeaders, event);
     auto removed = db.run(kRemoveEvent, event);
     while (removed.next()) {
         change.events -= 1;

@@ -40,8 +40,11 @@ public:
                                                      const std::string& vfs = {});
     ~SqliteStore() override;
 
-    Result<Accepted> accept(const NewEvent& event) override;
-    Status remap(const EventId& id, const NewEvent& mapped) override;
+    using Store::accept;
+    using Store::remap;
+    Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
+    Status remap(const EventId& id, const std::vector<NewEvent>& mapped) override;
+    Result<Headers> kept_headers(const EventId& id) override;
     Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
 
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
@@ -103,8 +106,12 @@ private:
 
     // accept
     static Result<PackedEvent> pack(const NewEvent& event);
+    static Result<std::vector<PackedEvent>> pack(const std::vector<NewEvent>& events);
     static Result<std::vector<PackedDelivery>> pack(const std::vector<NewDelivery>& deliveries);
-    std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, TallyChange& change);
+    std::vector<Accepted> store_arrival(Database& db, const std::vector<PackedEvent>& packed,
+                                        const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
+    std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
+                                        TallyChange& change);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
     /// `by`: the event's id.
@@ -112,7 +119,8 @@ private:
                           const std::vector<PackedDelivery>& deliveries, TallyChange& change);
     void supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change);
     void let_go(TallyChange& change);
-    Status remap_event(Database& db, const Key16& key, const PackedEvent& packed, TallyChange& change);
+    Status remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed, TallyChange& change);
+    void give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed, TallyChange& change);
     static void write_heard(Database& db, const std::vector<IntakeHeard>& rows);
 
     // deliver

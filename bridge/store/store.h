@@ -10,6 +10,7 @@
 #include "bridge/core/clock.h"
 #include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
+#include "bridge/core/http.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/result.h"
 #include "bridge/store/subscription.h"
@@ -36,7 +37,17 @@ struct NewEvent {
     std::string dedup_key;
     std::string twin_key;  ///< see Normalized::twin_key
     std::vector<NewDelivery> deliveries;
-    bool only_if_known = false;  ///< store nothing new: Unavailable unless it is a duplicate
+    /// What a later mapping may need of the request besides its body. Kept with an unmapped event only.
+    Headers headers{};
+};
+
+/// What came in together and is one: the events of a request. All of one source.
+struct Arrival {
+    std::vector<NewEvent> events;
+    /// Names the request among those of its source (Proof::request_id). Once one of this name is stored, another is a
+    /// repetition, whatever is in it, for as long as the first one's events are kept. Empty: it has no name.
+    std::string request_id{};
+    bool only_if_known = false;  ///< store nothing new: Unavailable unless all are duplicates
 };
 
 struct Accepted {
@@ -154,14 +165,25 @@ public:
 
     // ---- accept
 
-    /// Stores the event with its deliveries, all or nothing, durable when it returns. Duplicate (same
-    /// source and dedup_key, or a twin from another intake within the twin window): nothing is stored.
-    /// An empty dedup_key makes no event a duplicate but the same event (by id) once more. Invalid: an id
-    /// is no UUID.
-    virtual Result<Accepted> accept(const NewEvent& event) = 0;
+    /// Stores the events with their deliveries, all or nothing, durable when it returns; one answer for each,
+    /// in order. Duplicate (same source and dedup_key, or a twin from another intake within the twin window, or
+    /// all of a repeated request): nothing is stored. An empty dedup_key makes no event a duplicate but the same
+    /// event (by id) once more. Invalid: an id is no UUID.
+    virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
+    /// One that came alone.
+    Result<Accepted> accept(const NewEvent& event) {
+        auto accepted = accept(Arrival{{event}});
+        if (!accepted) return accepted.error();
+        return accepted->front();
+    }
     /// Gives an unmapped event its normalized form and deliveries; id, sequence, source, intake and time of
-    /// reception stay. Conflict: it is not unmapped any more, or its new dedup_key belongs to another event.
-    virtual Status remap(const EventId& id, const NewEvent& mapped) = 0;
+    /// reception stay. Of several events that came of it, the first that is not stored already takes its place,
+    /// and the others that are not are stored after it. Conflict: it is not unmapped any more, or nothing came of
+    /// it that is not stored already.
+    virtual Status remap(const EventId& id, const std::vector<NewEvent>& mapped) = 0;
+    Status remap(const EventId& id, const NewEvent& mapped) { return remap(id, std::vector{mapped}); }
+    /// What was kept besides the body of an unmapped event; nothing of one that is mapped, or not known.
+    virtual Result<Headers> kept_headers(const EventId& id) = 0;
     /// New deliveries of a stored event (replay, a route added later). NotFound.
     virtual Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) = 0;
 

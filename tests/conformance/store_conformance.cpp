@@ -63,14 +63,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_without_dedup_key_is_never_a_duplicate_bu
 BOOST_AUTO_TEST_CASE_TEMPLATE(only_a_known_event_is_taken_when_nothing_new_may_be_stored, Place, Stores) {
     World<Place> world;
     const auto first = world.accept(world.event_with({world.delivery_to("a")}, "key"));
-    const auto ask = [&](NewEvent event) {
-        event.only_if_known = true;
-        return world.store->accept(event);
-    };
+    const auto ask = [&](const NewEvent& event) { return world.store->accept(Arrival{{event}, {}, true}); };
     const auto again = ask(world.event_with({world.delivery_to("a")}, "key"));
     BOOST_REQUIRE(again.has_value());
-    BOOST_TEST(again->duplicate);
-    BOOST_TEST(again->id.value == first.id.value);
+    BOOST_TEST(again->front().duplicate);
+    BOOST_TEST(again->front().id.value == first.id.value);
     for (const auto& fresh : {world.event_with({}, "other"), world.event_to("a")})
         BOOST_TEST((ask(fresh).error().kind == Error::Kind::Unavailable));
     BOOST_TEST(world.store->counts().value().events == 1U);
@@ -160,6 +157,112 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_unmapped_event_can_be_mapped_once, Place, Store
     BOOST_TEST((world.store->remap(id, mapped).error().kind == Error::Kind::Conflict));
     BOOST_TEST((world.store->remap(world.ids.event_id(), mapped).error().kind == Error::Kind::NotFound));
     BOOST_TEST(world.accept(world.event_with({}, "cooked")).duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_came_together_is_stored_together_or_not_at_all, Place, Stores) {
+    World<Place> world;
+    const auto taken = world.delivery_to("a");
+    world.accept(world.event_with({taken}, "old"));
+    const auto good = world.event_with({world.delivery_to("a")}, "one");
+    const auto bad = world.event_with({taken}, "two");
+    BOOST_TEST((world.store->accept(Arrival{{good, bad}}).error().kind == Error::Kind::Unavailable));
+    BOOST_TEST(world.store->counts().value().events == 1U);
+    BOOST_TEST(!world.store->event(good.event.id));
+    BOOST_TEST(world.store->pending() == 1U);
+
+    const auto again = world.event_with({}, "old");
+    const auto both = world.store->accept(Arrival{{good, again, world.event_with({}, "one")}});
+    BOOST_REQUIRE(both.has_value());
+    BOOST_TEST(!(*both)[0].duplicate);
+    BOOST_TEST((*both)[1].duplicate);
+    BOOST_TEST((*both)[2].duplicate);
+    BOOST_TEST((*both)[2].id.value == good.event.id.value);
+    BOOST_TEST(world.store->counts().value().events == 2U);
+    BOOST_TEST(world.store->accept(Arrival{}).value().empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_of_a_batch_is_new_when_only_known_events_are_taken, Place, Stores) {
+    World<Place> world;
+    world.accept(world.event_with({}, "old"));
+    const std::vector<NewEvent> batch = {world.event_with({}, "old"), world.event_with({}, "new")};
+    BOOST_TEST((world.store->accept(Arrival{batch, "r", true}).error().kind == Error::Kind::Unavailable));
+    BOOST_TEST(world.store->counts().value().events == 1U);
+    // The name of what was refused is not taken: the sender may try again.
+    BOOST_TEST(!world.store->accept(Arrival{batch, "r"}).value()[1].duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(P4_a_repeated_request_stores_nothing_even_after_a_restart, Place, Stores) {
+    World<Place> world;
+    const auto first = world.store->accept(Arrival{{world.event_with({}, "a"), world.event_with({}, "b")}, "msg_1"});
+    BOOST_REQUIRE(first.has_value());
+    world.restart();
+    const auto again = world.store->accept(Arrival{{world.event_to("a"), world.event_with({}, "c")}, "msg_1"});
+    BOOST_REQUIRE(again.has_value());
+    for (const auto& each : *again) {
+        BOOST_TEST(each.duplicate);
+        BOOST_TEST(each.id.value == first->front().id.value);
+    }
+    BOOST_TEST(world.store->counts().value().events == 2U);
+    auto elsewhere = world.event_to("a");
+    elsewhere.event.source = {"another"};
+    BOOST_TEST(!world.store->accept(Arrival{{elsewhere}, "msg_1"}).value().front().duplicate);
+    BOOST_TEST(!world.store->accept(Arrival{{world.event_with({}, "request\nmsg_1")}}).value().front().duplicate);
+    BOOST_TEST(!world.store->accept(Arrival{{world.event_to("a")}, "msg_2"}).value().front().duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(P4_a_request_whose_event_was_known_already_has_a_name_too, Place, Stores) {
+    World<Place> world;
+    const auto first = world.accept(world.event_with({}, "same"));
+    BOOST_TEST(world.store->accept(Arrival{{world.event_with({}, "same")}, "msg"}).value().front().duplicate);
+    const auto other = world.store->accept(Arrival{{world.event_with({}, "other")}, "msg"}).value().front();
+    BOOST_TEST(other.duplicate);
+    BOOST_TEST(other.id.value == first.id.value);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(P4_a_requests_name_goes_with_its_event, Place, Stores) {
+    World<Place> world;
+    BOOST_REQUIRE(world.store->accept(Arrival{{world.event_with({})}, "msg"}).has_value());
+    world.clock.time += std::chrono::days{31};
+    BOOST_TEST(world.store->prune({}, world.clock.time, 10).value() == 1U);
+    BOOST_TEST(!world.store->accept(Arrival{{world.event_with({})}, "msg"}).value().front().duplicate);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_unmapped_event_keeps_headers_until_it_is_mapped, Place, Stores) {
+    World<Place> world;
+    auto raw = world.event_with({}, "raw");
+    raw.event.state = EventState::Unmapped;
+    raw.headers = {{"X-GitHub-Event", "issues"}, {"X-Odd", "a: b"}};
+    const auto id = world.accept(raw).id;
+    world.restart();
+    BOOST_TEST((world.store->kept_headers(id).value() == raw.headers));
+    auto mapped = world.event_with({}, "cooked");
+    mapped.headers = raw.headers;
+    const auto known = world.accept(mapped).id;
+    BOOST_TEST(world.store->kept_headers(known).value().empty());
+    BOOST_TEST(world.store->remap(id, world.event_with({}, "other")).has_value());
+    BOOST_TEST(world.store->kept_headers(id).value().empty());
+    BOOST_TEST(world.store->kept_headers(world.ids.event_id()).value().empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_unmapped_batch_becomes_its_events, Place, Stores) {
+    World<Place> world;
+    const auto old = world.accept(world.event_with({}, "old"));
+    auto raw = world.event_with({}, "raw");
+    raw.event.state = EventState::Unmapped;
+    const auto id = world.accept(raw).id;
+    const auto second = world.event_with({world.delivery_to("a")}, "second");
+    BOOST_TEST(world.store
+                   ->remap(id, {world.event_with({}, "old"), world.event_with({world.delivery_to("a")}, "first"),
+                                second, world.event_with({}, "old"), world.event_with({}, "first")})
+                   .has_value());
+    BOOST_TEST((world.store->event(id).value().state == EventState::Mapped));
+    BOOST_TEST(world.accept(world.event_with({}, "first")).id.value == id.value);
+    BOOST_TEST(world.accept(world.event_with({}, "second")).id.value == second.event.id.value);
+    const auto counts = world.store->counts().value();
+    BOOST_TEST(counts.events == 3U);
+    BOOST_TEST(counts.unmapped == 0U);
+    BOOST_TEST(counts.targets.at({"a"}).pending == 2U);
+    BOOST_TEST((world.store->remap(old.id, std::vector<NewEvent>{}).error().kind == Error::Kind::Conflict));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_mapped_to_an_event_that_exists_stays_unmapped, Place, Stores) {

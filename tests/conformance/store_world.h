@@ -65,6 +65,7 @@ struct Maker {
 
 struct InMemory {
     std::unique_ptr<Store> open(const Clock&) { return std::make_unique<MemoryStore>(); }
+    static void restart(std::unique_ptr<Store>& store, const Clock&) { dynamic_cast<MemoryStore&>(*store).restart(); }
 };
 
 struct InSqlite {
@@ -84,6 +85,10 @@ struct InSqlite {
         BOOST_REQUIRE_MESSAGE(store.has_value(), message_of(store));
         return *std::move(store);
     }
+    void restart(std::unique_ptr<Store>& store, const Clock& clock) {
+        store.reset();
+        store = open(clock);
+    }
 };
 
 inline constexpr milliseconds kHold{30'000};
@@ -93,6 +98,9 @@ template <class Place>
 struct World : Maker {
     Place place;
     std::unique_ptr<Store> store = place.open(clock);
+
+    /// As if the process had ended and another had begun.
+    void restart() { place.restart(store, clock); }
 
     Accepted accept(const NewEvent& event) {
         auto accepted = store->accept(event);

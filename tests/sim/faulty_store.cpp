@@ -27,16 +27,20 @@ R FaultyStore::call(std::string_view method, Work&& work) {
     return result;
 }
 
-Result<Accepted> FaultyStore::accept(const NewEvent& event) {
-    bool stored = false;
-    auto heard = call<Result<Accepted>>("accept", [&] {
-        auto accepted = MemoryStore::accept(event);
-        stored = accepted && !accepted->duplicate;
-        if (stored) ledger_.stored(event);
-        if (stored) tell_superseded(event);
+Result<std::vector<Accepted>> FaultyStore::accept(const Arrival& arrival) {
+    std::vector<const NewEvent*> stored;
+    auto heard = call<Result<std::vector<Accepted>>>("accept", [&] {
+        auto accepted = MemoryStore::accept(arrival);
+        for (std::size_t i = 0; accepted && i < accepted->size(); ++i) {
+            if ((*accepted)[i].duplicate) continue;
+            stored.push_back(&arrival.events[i]);
+            ledger_.stored(arrival.events[i]);
+            tell_superseded(arrival.events[i]);
+        }
         return accepted;
     });
-    if (stored && !heard) ledger_.unheard(event.event.id);
+    for (const auto* event : stored)
+        if (!heard) ledger_.unheard(event->event.id);
     return heard;
 }
 

@@ -17,7 +17,8 @@ public:
     FaultyStore(VirtualClock& clock, Faults& faults, Ledger& ledger)
         : clock_(clock), faults_(faults), ledger_(ledger) {}
 
-    Result<Accepted> accept(const NewEvent& event) override;
+    using Store::accept;
+    Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
     Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;

@@ -62,9 +62,16 @@ NewEvent PlantedStore::spoiled(NewEvent event) {
     return event;
 }
 
-Result<Accepted> PlantedStore::accept(const NewEvent& event) {
-    if (bug_ == Bug::AcceptWithoutStoring && every(9)) return Accepted{event.event.id, false};
-    return bug_ == Bug::None ? FaultyStore::accept(event) : FaultyStore::accept(spoiled(event));
+Result<std::vector<Accepted>> PlantedStore::accept(const Arrival& arrival) {
+    if (bug_ == Bug::None) return FaultyStore::accept(arrival);
+    if (bug_ == Bug::AcceptWithoutStoring && every(9)) {
+        std::vector<Accepted> promised;
+        for (const auto& event : arrival.events) promised.push_back({event.event.id, false});
+        return promised;
+    }
+    auto changed = arrival;
+    for (auto& event : changed.events) event = spoiled(std::move(event));
+    return FaultyStore::accept(changed);
 }
 
 // ---- claim ----------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ public:
     PlantedStore(VirtualClock& clock, Faults& faults, Ledger& ledger, Bug bug)
         : FaultyStore(clock, faults, ledger), ledger_(ledger), bug_(bug) {}
 
-    Result<Accepted> accept(const NewEvent& event) override;
+    using Store::accept;
+    Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
     Status set_note(const std::string& key, const std::string& value) override;

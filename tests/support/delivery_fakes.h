@@ -160,8 +160,11 @@ public:
     Result<std::optional<TimePoint>> next_job_check() override;
     Status record_job(const FollowedJob& job) override;
 
-    Result<Accepted> accept(const NewEvent&) override { return none(); }
-    Status remap(const EventId&, const NewEvent&) override { return none(); }
+    using Store::accept;
+    using Store::remap;
+    Result<std::vector<Accepted>> accept(const Arrival&) override { return none(); }
+    Status remap(const EventId&, const std::vector<NewEvent>&) override { return none(); }
+    Result<Headers> kept_headers(const EventId&) override { return none(); }
     Status add_deliveries(const EventId&, const std::vector<NewDelivery>&) override { return none(); }
     Result<std::uint64_t> end_pending(const std::optional<TargetId>& target, const std::optional<DeliveryId>& delivery,
                                       DeliveryState as, const std::string& reason, TimePoint now) override;

@@ -26,8 +26,11 @@ public:
         return Ok{};
     }
 
-    Result<Accepted> accept(const NewEvent&) override { return no(); }
-    Status remap(const EventId&, const NewEvent&) override { return no(); }
+    using Store::accept;
+    using Store::remap;
+    Result<std::vector<Accepted>> accept(const Arrival&) override { return no(); }
+    Status remap(const EventId&, const std::vector<NewEvent>&) override { return no(); }
+    Result<Headers> kept_headers(const EventId&) override { return no(); }
     Status add_deliveries(const EventId&, const std::vector<NewDelivery>&) override { return no(); }
     Result<ClaimBatch> claim(const TargetId&, TimePoint, milliseconds, int) override { return no(); }
     Result<std::vector<bool>> settle(const std::vector<Settle>&, TimePoint) override { return no(); }
