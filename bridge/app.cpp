@@ -21,6 +21,7 @@
 #include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/receive/route_table.h"
+#include "bridge/record/audit_trail.h"
 #include "bridge/record/metrics.h"
 #include "bridge/run/housekeeper.h"
 #include "bridge/run/reconciler.h"
@@ -71,7 +72,8 @@ public:
           store(std::move(opened)),
           backlog(*store, given.clock, given.log, now()->settings.backlog),
           ids(given.clock, given.random),
-          subscribers({*store, transport, ids, given.clock, given.random, given.log, metrics}),
+          audit(*store, given.clock, given.log),
+          subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics}),
           recorder(*store, given.clock, given.log),
           dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
           follower(*store, transport, given.clock, given.log),
@@ -83,11 +85,12 @@ public:
               [this] { return router(); }, [this](const TargetId& id) { return can_deliver_to(id); },
               [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
           admin(admin_parts(std::move(admin_token))),
-          subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log,
+          subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
                              [this] { return subscribers.lease_max(); }}),
           housekeeper(*store, given.clock, given.log,
-                      {now()->settings.store.retention_finished, now()->settings.store.retention_dead}) {}
+                      {now()->settings.store.retention_finished, now()->settings.store.retention_dead},
+                      {now()->settings.store.retention_audit, now()->settings.store.audit_rows_max}) {}
 
     Status start() {
         connect();
@@ -259,6 +262,7 @@ private:
         return {.store = *store,
                 .clock = tools.clock,
                 .log = tools.log,
+                .audit = audit,
                 .replay = replay,
                 .dispatcher = dispatcher,
                 .token = std::move(token),
@@ -355,6 +359,7 @@ private:
         table.add("POST", "/api/v1/replay", [this](Request r, Values) { return admin.replay(r); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
+        table.add("GET", "/api/v1/audit", [this](Request r, Values) { return admin.audit(r); });
         table.add("POST", "/api/v1/unregister", [this](Request r, Values) { return admin.registrations(r, true); });
     }
 
@@ -388,6 +393,7 @@ private:
     Backlog backlog;
     IdMaker ids;
     CurlTransport transport;
+    AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;
     Dispatcher dispatcher;

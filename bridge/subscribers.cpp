@@ -27,7 +27,7 @@ Subscribers::Subscribers(Tools tools)
               auto now = rules();
               return std::shared_ptr<const LeaseRules>(now, &now->lease);
           },
-          book_, tools.clock, tools.random, tools.log,
+          book_, tools.clock, tools.random, tools.log, tools.audit,
           [this](const std::string& product, const std::string& action, const std::string& token, bool success) {
               tools_.metrics.lease_request(product, action, token, success);
           }) {

@@ -33,6 +33,7 @@ public:
         const Clock& clock;
         Random& random;
         Log& log;
+        AuditTrail& audit;
         Metrics& metrics;
     };
     explicit Subscribers(Tools tools);

@@ -245,6 +245,7 @@ Answer AdminApi::pause(const InboundRequest& request, const std::string& target)
     if (!parts_.dispatcher.view({target})) return no_target(target);
     parts_.dispatcher.pause({target}, "paused by an administrator");
     parts_.log.info("admin.pause", {{"target", target}});
+    parts_.audit.note(kAdmin, "target.pause", target);
     return ordered(target, "pause");
 }
 
@@ -253,6 +254,7 @@ Answer AdminApi::resume(const InboundRequest& request, const std::string& target
     if (!parts_.dispatcher.view({target})) return no_target(target);
     parts_.dispatcher.resume({target});
     parts_.log.info("admin.resume", {{"target", target}});
+    parts_.audit.note(kAdmin, "target.resume", target);
     return ordered(target, "resume");
 }
 
@@ -304,6 +306,20 @@ void AdminApi::begin_gently(const ReplayOrder& order) {
     parts_.dispatcher.start_slowly(targets);
 }
 
+void AdminApi::note_replay(const ReplayOrder& order, const ReplayReport& report) {
+    if (order.dry_run) return;
+    parts_.audit.note(kAdmin, "replay", order.event,
+                      {{"target", order.target},
+                       {"subject", order.subject},
+                       {"channel", order.channel},
+                       {"state", order.state ? to_text(*order.state) : ""},
+                       {"unmapped", order.unmapped},
+                       {"since", order.since ? to_iso8601(*order.since) : std::string()},
+                       {"until", order.until ? to_iso8601(*order.until) : std::string()},
+                       {"matched", report.matched},
+                       {"replayed", report.replayed}});
+}
+
 Answer AdminApi::replay(const InboundRequest& request) {
     if (auto refusal = refuse(request)) return *refusal;
     const auto order = read_replay(request.body);
@@ -312,6 +328,7 @@ Answer AdminApi::replay(const InboundRequest& request) {
     const auto report = parts_.replay.run(std::get<ReplayOrder>(order));
     if (!report) return error_answer(report.error());
     parts_.log.info("admin.replay", {{"matched", report->matched}, {"replayed", report->replayed}});
+    note_replay(std::get<ReplayOrder>(order), *report);
     JsonWriter json;
     json.object().member("matched", report->matched).member("replayed", report->replayed).member("more", report->more);
     json.key("problems").array();
@@ -341,6 +358,7 @@ Answer AdminApi::cancel(const InboundRequest& request) {
     if (!count) return error_answer(count.error());
     parts_.log.info("admin.cancel",
                     {{"target", target.value_or("")}, {"delivery", delivery.value_or("")}, {"cancelled", *count}});
+    parts_.audit.note(kAdmin, "delivery.cancel", target ? *target : *delivery, {{"cancelled", *count}});
     parts_.wake({*woken});  // a delivery that waited for its turn may have got it
     JsonWriter json;
     json.object().member("cancelled", *count).end();
@@ -353,9 +371,33 @@ Answer AdminApi::registrations(const InboundRequest& request, bool remove) {
     const auto source = query_value(request.query, "source");
     if (auto status = parts_.ask_reconciler(source, remove); !status) return error_answer(status.error());
     parts_.log.info(remove ? "admin.unregister" : "admin.register", {{"source", source}});
+    parts_.audit.note(kAdmin, remove ? "source.unregister" : "source.register", source);
     JsonWriter json;
     json.object().member("requested_at", to_iso8601(now)).end();
     return {.status = 202, .body = json.text()};
+}
+
+Answer AdminApi::audit(const InboundRequest& request) {
+    if (auto refusal = refuse(request)) return *refusal;
+    Query query(request.query);
+    AuditQuery wanted;
+    wanted.who = query.text("who");
+    wanted.what = query.text("what");
+    wanted.subject = query.text("subject");
+    wanted.since = query.time("since");
+    wanted.until = query.time("until");
+    wanted.before_number = query.number("before");
+    wanted.limit = query.limit(50);
+    if (query.fault()) return *query.fault();
+    const auto rows = parts_.store.audit(wanted);
+    if (!rows) return error_answer(rows.error());
+    JsonWriter json;
+    json.object().key("audit").array();
+    for (const auto& row : *rows) write_audit(json, row);
+    json.end();
+    if (rows->size() == static_cast<std::size_t>(wanted.limit)) json.member("next_before", rows->back().number);
+    json.end();
+    return ok(json);
 }
 
 }  // namespace orbridge

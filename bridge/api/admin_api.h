@@ -11,19 +11,21 @@
 #include "bridge/core/log.h"
 #include "bridge/core/secret.h"
 #include "bridge/deliver/dispatcher.h"
+#include "bridge/record/audit_trail.h"
 #include "bridge/route/router.h"
 #include "bridge/store/store.h"
 
 namespace orbridge {
 
 /// The admin API under /api/v1 (docs/api.yaml). Safe from any thread. Every handler wants the bearer
-/// token; what changes something is logged as `admin.<what>`.
+/// token; what changes something is logged as `admin.<what>` and kept in the audit.
 class AdminApi {
 public:
     struct Parts {
         Store& store;
         const Clock& clock;
         Log& log;
+        AuditTrail& audit;
         Replay& replay;
         Dispatcher& dispatcher;
         Secret token;
@@ -49,12 +51,14 @@ public:
     Answer replay(const InboundRequest& request);
     Answer cancel(const InboundRequest& request);
     Answer registrations(const InboundRequest& request, bool remove);
+    Answer audit(const InboundRequest& request);
 
     /// Nothing if the token is right, else the 401.
     std::optional<Answer> refuse(const InboundRequest& request) const;
 
 private:
     void begin_gently(const ReplayOrder& order);
+    void note_replay(const ReplayOrder& order, const ReplayReport& report);
     void write_story(JsonWriter& json, const DeliveryRow& row);
     Parts parts_;
 };

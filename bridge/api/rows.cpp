@@ -60,6 +60,13 @@ void write_job(JsonWriter& json, const FollowedJob& job) {
     json.end();
 }
 
+void write_audit(JsonWriter& json, const AuditRow& row) {
+    json.object().member("number", row.number).member("at", to_iso8601(row.at)).member("who", row.who);
+    json.member("what", row.what);
+    optional_text(json, "subject", row.subject);
+    json.member_raw("detail", row.detail).end();
+}
+
 void write_counts(JsonWriter& json, const StoreCounts& counts) {
     json.object().member("events", counts.events).member("unmapped", counts.unmapped);
     json.key("targets").object();

@@ -13,6 +13,7 @@ void write_event(JsonWriter& json, const Event& event, bool with_payload);
 void write_delivery(JsonWriter& json, const DeliveryRow& row);
 void write_attempt(JsonWriter& json, const Attempt& attempt);
 void write_job(JsonWriter& json, const FollowedJob& job);
+void write_audit(JsonWriter& json, const AuditRow& row);
 void write_counts(JsonWriter& json, const StoreCounts& counts);
 void write_verdicts(JsonWriter& json, const std::vector<RouteVerdict>& verdicts);
 

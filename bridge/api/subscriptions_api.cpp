@@ -67,7 +67,10 @@ Answer SubscriptionsApi::remove(const InboundRequest& request) {
     const auto hooks = parts_.book.remove(*which, parts_.clock.now());
     if (!hooks) return error_answer(hooks.error());
     if (hooks->empty()) return error_answer(404, "not_found", "no active subscription of this hook or url");
-    for (const auto& hook : *hooks) parts_.log.info("admin.subscription_removed", {{"hook", hook}});
+    for (const auto& hook : *hooks) {
+        parts_.log.info("admin.subscription_removed", {{"hook", hook}});
+        parts_.audit.note(kAdmin, "subscription.unregister", hook);
+    }
     return hooks_answer("removed", *hooks);
 }
 
@@ -85,8 +88,11 @@ Answer SubscriptionsApi::extend(const InboundRequest& request) {
     const auto hooks = parts_.book.renew(*which, now, now + *lease);
     if (!hooks) return error_answer(hooks.error());
     if (hooks->empty()) return error_answer(404, "not_found", "no active subscription of this hook or url");
-    for (const auto& hook : *hooks)
-        parts_.log.info("admin.subscription_extended", {{"hook", hook}, {"lease_end", to_iso8601(now + *lease)}});
+    const auto end = to_iso8601(now + *lease);
+    for (const auto& hook : *hooks) {
+        parts_.log.info("admin.subscription_extended", {{"hook", hook}, {"lease_end", end}});
+        parts_.audit.note(kAdmin, "subscription.renew", hook, {{"lease_end", end}});
+    }
     return hooks_answer("extended", *hooks);
 }
 
@@ -111,6 +117,7 @@ Answer SubscriptionsApi::create_token(const InboundRequest& request) {
     const auto value = parts_.tokens.create(name, parts_.random, parts_.clock.now());
     if (!value) return error_answer(value.error());
     parts_.log.info("admin.token_created", {{"token", name}});
+    parts_.audit.note(kAdmin, "token.create", name);
     JsonWriter json;
     json.object().member("name", name).member("token", value->reveal()).end();
     return ok(json);
@@ -123,6 +130,7 @@ Answer SubscriptionsApi::remove_token(const InboundRequest& request) {
     const auto name = (*body)->root()["name"].string().value_or("");
     if (const auto removed = parts_.tokens.remove(name); !removed) return error_answer(removed.error());
     parts_.log.info("admin.token_removed", {{"token", name}});
+    parts_.audit.note(kAdmin, "token.remove", name);
     JsonWriter json;
     json.object().member("removed", name).end();
     return ok(json);

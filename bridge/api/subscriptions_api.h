@@ -8,6 +8,7 @@
 #include "bridge/core/log.h"
 #include "bridge/core/random.h"
 #include "bridge/receive/lease_tokens.h"
+#include "bridge/record/audit_trail.h"
 #include "bridge/store/lease_book.h"
 
 namespace orbridge {
@@ -22,6 +23,7 @@ public:
         const Clock& clock;
         Random& random;
         Log& log;
+        AuditTrail& audit;
         /// Nothing if the caller may, else the 401.
         std::function<std::optional<Answer>(const InboundRequest&)> refuse;
         std::function<milliseconds()> lease_max;

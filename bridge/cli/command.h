@@ -69,5 +69,6 @@ int run_cancel(const Args& args);
 int run_subscriptions(const Args& args);
 int run_token(const Args& args);
 int run_check_url(const Args& args);
+int run_audit(const Args& args);
 
 }  // namespace orbridge::cli

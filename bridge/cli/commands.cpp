@@ -140,6 +140,18 @@ const std::vector<Command>& commands() {
          0,
          2,
          run_token},
+        {"audit",
+         "",
+         "List who did what through the APIs, newest first.",
+         {{"who", "NAME", "only by `admin`, or by `token:<name>`"},
+          {"what", "DEED", "only this, e.g. subscription.register"},
+          {"subject", "NAME", "only to this hook, target, delivery, token …"},
+          kSince,
+          kUntil,
+          kLimit},
+         0,
+         0,
+         run_audit},
         {"check-url", "<url>", "Explain whether a subscriber may be called back at a URL.", {}, 1, 1, run_check_url},
     };
     return kAll;

@@ -90,8 +90,15 @@ private:
     JsonWriter json_;
 };
 
-LeaseApi::LeaseApi(RulesNow rules, LeaseBook& book, const Clock& clock, Random& random, Log& log, Counted counted)
-    : rules_(std::move(rules)), book_(book), clock_(clock), random_(random), log_(log), counted_(std::move(counted)) {}
+LeaseApi::LeaseApi(RulesNow rules, LeaseBook& book, const Clock& clock, Random& random, Log& log, AuditTrail& audit,
+                   Counted counted)
+    : rules_(std::move(rules)),
+      book_(book),
+      clock_(clock),
+      random_(random),
+      log_(log),
+      audit_(audit),
+      counted_(std::move(counted)) {}
 
 Answer LeaseApi::answer(const std::string& product, const std::string& action, const InboundRequest& request) {
     Call call{product, known_action(action), {}, rules_()};
@@ -174,6 +181,12 @@ LeaseApi::Reply LeaseApi::register_hook(const Call& call, const Json& body) {
                                           {"url", where(made.url)},
                                           {"token", call.token},
                                           {"lease_end", to_iso8601(made.lease_end)}});
+    audit_.note(holder_of(call.token), "subscription.register", made.hook,
+                {{"product", call.product},
+                 {"channel", made.channel},
+                 {"event_filter", made.event_filter},
+                 {"url", where(made.url)},
+                 {"lease_end", to_iso8601(made.lease_end)}});
     ReplyWriter reply;
     reply.json().member("hookId", made.hook);
     return reply.lease_end(made.lease_end).end(true, "Webhook registered");
@@ -185,8 +198,10 @@ LeaseApi::Reply LeaseApi::unregister(const Call& call, const Json& body) {
     if (const auto faults = fields.faults(); !faults.empty()) return ReplyWriter().hooks({}).end(false, faults);
     const auto hooks = book_.remove(which, clock_.now());
     if (!hooks) return ReplyWriter().hooks({}).end(false, kTryAgain + hooks.error().message);
-    for (const auto& hook : *hooks)
+    for (const auto& hook : *hooks) {
         log_.info("subscription.unregistered", {{"hook", hook}, {"product", call.product}, {"token", call.token}});
+        audit_.note(holder_of(call.token), "subscription.unregister", hook, {{"product", call.product}});
+    }
     return ReplyWriter().hooks(*hooks).end(true, count(hooks->size(), "webhook") + " unregistered");
 }
 
@@ -205,6 +220,8 @@ LeaseApi::Reply LeaseApi::renew(const Call& call, const Json& body) {
                                            {"product", call.product},
                                            {"token", call.token},
                                            {"lease_end", to_iso8601(now + *lease)}});
+        audit_.note(holder_of(call.token), "subscription.renew", hook,
+                    {{"product", call.product}, {"lease_end", to_iso8601(now + *lease)}});
     }
     return ReplyWriter().hooks(*hooks).lease_end(now + *lease).end(true, count(hooks->size(), "webhook") + " renewed");
 }

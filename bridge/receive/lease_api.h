@@ -13,6 +13,7 @@
 #include "bridge/core/log.h"
 #include "bridge/core/random.h"
 #include "bridge/core/result.h"
+#include "bridge/record/audit_trail.h"
 #include "bridge/store/lease_book.h"
 
 namespace orbridge {
@@ -40,7 +41,9 @@ public:
     using Counted = std::function<void(const std::string& product, const std::string& action, const std::string& token,
                                        bool success)>;
 
-    LeaseApi(RulesNow rules, LeaseBook& book, const Clock& clock, Random& random, Log& log, Counted counted);
+    /// Everything given to it must outlive it.
+    LeaseApi(RulesNow rules, LeaseBook& book, const Clock& clock, Random& random, Log& log, AuditTrail& audit,
+             Counted counted);
 
     Answer answer(const std::string& product, const std::string& action, const InboundRequest& request);
 
@@ -72,6 +75,7 @@ private:
     const Clock& clock_;
     Random& random_;
     Log& log_;
+    AuditTrail& audit_;
     Counted counted_;
 };
 

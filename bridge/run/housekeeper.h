@@ -10,17 +10,20 @@ namespace orbridge {
 class Housekeeper {
 public:
     /// Store, clock and log must outlive it.
-    Housekeeper(Store& store, const Clock& clock, Log& log, RetentionPolicy policy)
-        : store_(store), clock_(clock), log_(log), policy_(policy) {}
+    Housekeeper(Store& store, const Clock& clock, Log& log, RetentionPolicy policy, AuditRetention audit)
+        : store_(store), clock_(clock), log_(log), policy_(policy), audit_(audit) {}
 
     /// One batch. Returns how long to wait before the next.
     milliseconds step();
 
 private:
+    milliseconds events();
+    milliseconds audit_rows();
     Store& store_;
     const Clock& clock_;
     Log& log_;
     RetentionPolicy policy_;
+    AuditRetention audit_;
 };
 
 }  // namespace orbridge

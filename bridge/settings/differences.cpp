@@ -119,6 +119,8 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"store.twin_window", shown(store.twin_window)},
             {"store.retention.finished", shown(store.retention_finished)},
             {"store.retention.dead", shown(store.retention_dead)},
+            {"store.retention.audit", shown(store.retention_audit)},
+            {"store.retention.audit_rows_max", shown_number(store.audit_rows_max)},
             {"backlog.deliveries_max", shown_number(settings.backlog.deliveries_max)},
             {"backlog.bytes_max", shown_size(settings.backlog.bytes_max)},
             {"backlog.free_disk_min", shown_size(settings.backlog.free_disk_min)},

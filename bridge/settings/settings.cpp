@@ -57,6 +57,8 @@ StoreSettings read_store(const ConfigNode& root) {
     const auto retention = node["retention"];
     store.retention_finished = retention.duration("finished", store.retention_finished, 1h, days{3650});
     store.retention_dead = retention.duration("dead", store.retention_dead, 1h, days{3650});
+    store.retention_audit = retention.duration("audit", store.retention_audit, 1h, days{3650});
+    store.audit_rows_max = retention.integer("audit_rows_max", store.audit_rows_max, 1'000, 1'000'000'000);
     retention.done();
     node.done();
     return store;

@@ -38,6 +38,8 @@ struct StoreSettings {
     milliseconds twin_window{120'000};
     milliseconds retention_finished{std::chrono::days{30}};
     milliseconds retention_dead{std::chrono::days{90}};
+    milliseconds retention_audit{std::chrono::days{365}};
+    std::int64_t audit_rows_max = 1'000'000;  ///< the oldest above that many go, however young
 };
 
 /// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full

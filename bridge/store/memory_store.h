@@ -58,6 +58,10 @@ public:
     Status put_api_token(const ApiToken& token) override;
     Status remove_api_token(const std::string& name) override;
 
+    Status add_audit(const AuditRow& row) override;
+    Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
+    Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
+
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Status probe() override { return Ok{}; }
 
@@ -105,6 +109,8 @@ private:
         std::uint64_t last_registration = 0;
         std::map<std::uint64_t, Subscription> subscriptions;
         std::map<std::string, ApiToken> api_tokens;
+        std::uint64_t last_audit = 0;
+        std::vector<AuditRow> audit;
         std::map<std::pair<std::string, Intake>, IntakeHeard> heard;
     };
 

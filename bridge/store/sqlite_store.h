@@ -80,6 +80,10 @@ public:
     Status put_api_token(const ApiToken& token) override;
     Status remove_api_token(const std::string& name) override;
 
+    Status add_audit(const AuditRow& row) override;
+    Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
+    Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
+
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Status probe() override;
 

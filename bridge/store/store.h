@@ -13,6 +13,7 @@
 #include "bridge/core/http.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/result.h"
+#include "bridge/store/audit.h"
 #include "bridge/store/subscription.h"
 
 namespace orbridge {
@@ -250,10 +251,19 @@ public:
     virtual Status put_api_token(const ApiToken& token) = 0;       ///< Conflict: the name is taken
     virtual Status remove_api_token(const std::string& name) = 0;  ///< NotFound
 
+    // ---- who did what through the APIs
+
+    /// `number` is ignored.
+    virtual Status add_audit(const AuditRow& row) = 0;
+    /// Newest first.
+    virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
+
     // ---- keep house
 
     /// Removes what is older than the policy allows, at most `limit` events. Returns how many went.
     virtual Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) = 0;
+    /// Likewise for the audit, at most `limit` rows, oldest first.
+    virtual Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) = 0;
     /// Can it be written right now? For readiness: writes and removes a note.
     virtual Status probe() = 0;
 };

@@ -58,6 +58,30 @@ class Subscriptions(unittest.TestCase):
         self.assertEqual(self.bridge.cli("token", "remove", "partner")[0], 0)
         self.world.api.call("view", {}, token=token).shaped(401)
 
+    def test_the_audit_tells_who_did_what(self):
+        receiver, channel, hook = self.world.hooked(secret="callback-key")
+        self.world.api.call("renew", {"hookId": hook, "leaseTime": 100}).good()
+        self.assertEqual(self.bridge.cli("subscriptions", "extend", hook, "--lease-time", "5000")[0], 0)
+        self.assertEqual(self.bridge.cli("subscriptions", "remove", hook)[0], 0)
+        value = self.bridge.cli("token", "create", "partner")[1].strip()
+        self.assertEqual(self.bridge.cli("token", "remove", "partner")[0], 0)
+        self.server.restart()
+        rows = self.bridge.cli_json("audit")["audit"]
+        self.assertEqual([(row["who"], row["what"], row["subject"]) for row in rows],
+                         [("admin", "token.remove", "partner"), ("admin", "token.create", "partner"),
+                          ("admin", "subscription.unregister", hook), ("admin", "subscription.renew", hook),
+                          ("token:billing", "subscription.renew", hook), ("token:billing", "subscription.register", hook)])
+        self.assertEqual(rows[-1]["detail"]["channel"], channel)
+        out = self.bridge.cli("audit", "--who", "token:billing", "--what", "subscription.register")[1]
+        self.assertEqual(len(out.splitlines()), 2)
+        self.assertIn(hook, out)
+        for secret in (value, "callback-key", lease.TOKEN):
+            self.assertNotIn(secret, json.dumps(rows))
+        page = self.bridge.api("/api/v1/audit?limit=2")[1]
+        self.assertEqual(self.bridge.api(f"/api/v1/audit?limit=2&before={page['next_before']}")[1]["audit"], rows[2:4])
+        status, answer = self.bridge.api("/api/v1/audit?limit=x")[:2]
+        self.assertEqual((status, answer["error"]["field"]), (400, "limit"))
+
     def test_check_url_explains_its_verdict(self):
         for url, code, words in (("http://127.0.0.1/cb", 0, "allowed"), ("http://10.0.0.1/", 1, "private"),
                                  ("http://2130706433/", 1, "four decimal numbers"), ("http://8.8.8.8/", 0, "public")):

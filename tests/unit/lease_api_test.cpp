@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bridge/core/json.h"
+#include "bridge/store/memory_store.h"
 #include "tests/support/delivery_fakes.h"
 #include "tests/support/fake_lease_book.h"
 
@@ -42,6 +43,8 @@ struct World {
     SeededRandom random{1};
     Log log{clock, Log::Level::Error, to_nowhere()};
     FakeLeaseBook book;
+    MemoryStore store;
+    AuditTrail audit{store, clock, log};
     std::vector<std::string> counted;
     std::shared_ptr<LeaseRules> rules = std::make_shared<LeaseRules>();
     LeaseApi api{[this] { return rules; },
@@ -49,6 +52,7 @@ struct World {
                  clock,
                  random,
                  log,
+                 audit,
                  [this](const std::string& product, const std::string& action, const std::string& token, bool success) {
                      counted.push_back(product + ' ' + action + ' ' + token + (success ? " ok" : " no"));
                  }};
@@ -480,6 +484,24 @@ BOOST_FIXTURE_TEST_CASE(secret_and_notices_are_fields_of_ours_that_register_take
     BOOST_TEST(book.all[0].secret.reveal() == "s3cret");
     BOOST_TEST(book.all[0].notices);
     check_refused(register_with(R"("notices":"yes")"), "notices");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_token_holder_changes_is_in_the_audit_and_what_was_refused_is_not, World) {
+    send("register", request(R"({"url":"http://a/cb?key=1","channel":"Object","leaseTime":60,"hookId":"a","secret":"s3"})"));
+    send("renew", request(R"({"hookId":"a","leaseTime":90})"));
+    send("view", request("{}"));
+    send("renew", request(R"({"hookId":"b","leaseTime":90})"));
+    send("unregister", request(R"({"hookId":"a"})"));
+    std::vector<std::string> rows;
+    for (const auto& row : store.audit({}).value()) {
+        rows.push_back(row.who + ' ' + row.what + ' ' + row.subject);
+        BOOST_TEST(row.detail.find("key=1") == std::string::npos);
+        BOOST_TEST(row.detail.find("s3") == std::string::npos);
+    }
+    const std::vector<std::string> expected = {"token:billing subscription.unregister a",
+                                               "token:billing subscription.renew a",
+                                               "token:billing subscription.register a"};
+    BOOST_TEST(rows == expected, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
