@@ -8,7 +8,8 @@ int run_audit(const Args& args) {
     const auto settings = load_settings(args);
     if (!settings) return kConfiguration;
     ApiClient api(*settings);
-    const auto answer = api.get("/api/v1/audit" + query_of(args, {"who", "what", "subject", "since", "until", "limit"}));
+    const auto answer =
+        api.get("/api/v1/audit" + query_of(args, {"who", "what", "subject", "since", "until", "limit"}));
     if (!answer) return fail(answer.error());
     if (args.json()) {
         std::cout << (*answer)->text() << "\n";

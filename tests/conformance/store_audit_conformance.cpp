@@ -6,12 +6,14 @@
 namespace orbridge::testing {
 namespace {
 
+using namespace std::chrono_literals;
 using Stores = boost::mpl::list<InMemory, InSqlite>;
 using Numbers = std::vector<std::uint64_t>;
 
 Numbers numbers(const Result<std::vector<AuditRow>>& rows) {
     BOOST_REQUIRE_MESSAGE(rows.has_value(), message_of(rows));
     Numbers found;
+    found.reserve(rows->size());
     for (const auto& row : *rows) found.push_back(row.number);
     return found;
 }
@@ -52,16 +54,16 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(audit_rows_are_listed_newest_first_page_by_page_an
     BOOST_TEST((numbers(world.store->audit(query)) == Numbers{3, 2}));
     query.before_number = 2;
     BOOST_TEST((numbers(world.store->audit(query)) == Numbers{1}));
-    AuditQuery who{.who = "token:x"};
-    BOOST_TEST((numbers(world.store->audit(who)) == Numbers{3}));
-    AuditQuery what{.what = "target.pause"};
-    BOOST_TEST((numbers(world.store->audit(what)) == Numbers{3, 1}));
-    AuditQuery subject{.subject = "a"};
-    BOOST_TEST((numbers(world.store->audit(subject)) == Numbers{2, 1}));
-    AuditQuery since{.since = world.clock.time};
-    BOOST_TEST((numbers(world.store->audit(since)) == Numbers{3, 2}));
-    AuditQuery until{.until = world.clock.time};
-    BOOST_TEST((numbers(world.store->audit(until)) == Numbers{1}));
+    const auto found = [&](auto filter) {
+        AuditQuery filtered;
+        filter(filtered);
+        return numbers(world.store->audit(filtered));
+    };
+    BOOST_TEST((found([](AuditQuery& only) { only.who = "token:x"; }) == Numbers{3}));
+    BOOST_TEST((found([](AuditQuery& only) { only.what = "target.pause"; }) == Numbers{3, 1}));
+    BOOST_TEST((found([](AuditQuery& only) { only.subject = "a"; }) == Numbers{2, 1}));
+    BOOST_TEST((found([&](AuditQuery& only) { only.since = world.clock.time; }) == Numbers{3, 2}));
+    BOOST_TEST((found([&](AuditQuery& only) { only.until = world.clock.time; }) == Numbers{1}));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(old_audit_rows_go_a_batch_at_a_time_oldest_first, Place, Stores) {

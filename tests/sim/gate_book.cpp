@@ -65,7 +65,8 @@ bool GateBook::within_rate(int count, TimePoint now) {
     if (terms_.requests == 0) return true;
     if (!tokens_) tokens_ = terms_.requests;
     const auto passed = std::max(milliseconds{0}, now - filled_at_);
-    const auto refilled = static_cast<double>(passed.count()) * terms_.requests / static_cast<double>(terms_.per.count());
+    const auto refilled =
+        static_cast<double>(passed.count()) * terms_.requests / static_cast<double>(terms_.per.count());
     tokens_ = std::min<double>(terms_.requests, *tokens_ + refilled) - count;
     filled_at_ = now;
     return *tokens_ > -0.01;

@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_SUITE(audit_trail)
 
 BOOST_FIXTURE_TEST_CASE(a_row_tells_who_did_what_when_with_typed_details, World) {
     MemoryStore store;
-    AuditTrail(store, clock, log).note(kAdmin, "replay", "e1", {{"matched", 3}, {"unmapped", false}, {"state", "de\"ad"}});
+    AuditTrail(store, clock, log)
+        .note(kAdmin, "replay", "e1", {{"matched", 3}, {"unmapped", false}, {"state", "de\"ad"}});
     const auto row = store.audit({}).value().at(0);
     BOOST_TEST((row.at == clock.now() && row.who == "admin" && row.what == "replay" && row.subject == "e1"));
     BOOST_TEST(row.detail == R"({"matched":3,"unmapped":false,"state":"de\"ad"})");
@@ -55,7 +56,8 @@ BOOST_FIXTURE_TEST_CASE(what_cannot_be_stored_is_in_the_log_whole, World) {
 
 BOOST_FIXTURE_TEST_CASE(the_housekeeper_removes_old_rows_in_batches, World) {
     MemoryStore store;
-    for (int i = 0; i < 1'500; ++i) BOOST_REQUIRE(store.add_audit({0, clock.now(), "admin", "x", "", "{}"}).has_value());
+    for (int i = 0; i < 1'500; ++i)
+        BOOST_REQUIRE(store.add_audit({0, clock.now(), "admin", "x", "", "{}"}).has_value());
     Housekeeper keeper(store, clock, log, RetentionPolicy{}, {std::chrono::hours{1}, 1'000'000});
     BOOST_TEST((keeper.step() > seconds{60}));
     clock.advance(std::chrono::hours{2});

@@ -487,13 +487,15 @@ BOOST_FIXTURE_TEST_CASE(secret_and_notices_are_fields_of_ours_that_register_take
 }
 
 BOOST_FIXTURE_TEST_CASE(what_a_token_holder_changes_is_in_the_audit_and_what_was_refused_is_not, World) {
-    send("register", request(R"({"url":"http://a/cb?key=1","channel":"Object","leaseTime":60,"hookId":"a","secret":"s3"})"));
+    send("register",
+         request(R"({"url":"http://a/cb?key=1","channel":"Object","leaseTime":60,"hookId":"a","secret":"s3"})"));
     send("renew", request(R"({"hookId":"a","leaseTime":90})"));
     send("view", request("{}"));
     send("renew", request(R"({"hookId":"b","leaseTime":90})"));
     send("unregister", request(R"({"hookId":"a"})"));
     std::vector<std::string> rows;
-    for (const auto& row : store.audit({}).value()) {
+    const auto trail = store.audit({}).value();
+    for (const auto& row : trail) {
         rows.push_back(row.who + ' ' + row.what + ' ' + row.subject);
         BOOST_TEST(row.detail.find("key=1") == std::string::npos);
         BOOST_TEST(row.detail.find("s3") == std::string::npos);
