@@ -16,6 +16,14 @@ Subscribers::Subscribers(Tools tools)
       rules_(std::make_shared<const Rules>()),
       tokens_(tools.store),
       book_(tools.store, tools.clock, tools.log),
+      catch_up_(
+          tools.store, tools.ids, tools.clock, tools.log,
+          [this](std::uint64_t registration) -> std::optional<Subscription> {
+              const auto found = book_.running(registration, tools_.clock.now());
+              if (!found) return std::nullopt;
+              return *found;
+          },
+          tools.wake),
       recipe_(std::make_shared<const SubscriberRecipe>(book_, tools.clock,
                                                        [this] {
                                                            auto now = rules();
@@ -37,6 +45,8 @@ Subscribers::Subscribers(Tools tools)
     book_.when_expired([this](const Subscription& one) {
         tools_.metrics.subscription_expired(one.product, channel_label(one.channel));
     });
+    book_.when_late({[this](const Since& since) { return catch_up_.locate(since); },
+                     [this](const Subscription& one, std::uint64_t after) { return catch_up_.begin(one, after); }});
     book_.when_work([this] {
         if (worker_) worker_->wake();
     });
@@ -87,6 +97,8 @@ void Subscribers::configure(const SubscriptionSettings& settings) {
     for (const auto& token : settings.tokens)
         for (const auto& value : token.values) tokens.emplace_back(token.name, value);
     tokens_.configure(tokens);
+    book_.set_grace(settings.grace);
+    catch_up_.set_limits({settings.catch_up_rate, settings.catch_up_events_max});
     auto fresh = make_rules(settings);
     rules_.with([&](auto& current) { current = std::move(fresh); });
 }
@@ -94,11 +106,12 @@ void Subscribers::configure(const SubscriptionSettings& settings) {
 Status Subscribers::load(const SubscriptionSettings& settings) {
     configure(settings);
     if (auto loaded = tokens_.load(); !loaded) return loaded;
+    if (auto loaded = catch_up_.load(); !loaded) return loaded;
     return book_.load();
 }
 
 void Subscribers::start() {
-    worker_.emplace([this] { return book_.step(); });
+    worker_.emplace([this] { return std::min(book_.step(), catch_up_.step()); });
 }
 
 std::shared_ptr<const Subscribers::Rules> Subscribers::rules() const {
@@ -153,8 +166,14 @@ void Subscribers::recorded(const Settle& settle) {
     const auto product = subscription ? subscription->product : std::string("unknown");
     tools_.metrics.callback(product, channel_label(delivery.event.channel), settle.attempt.outcome);
     tools_.metrics.attempted(kTogether, settle.attempt.outcome, settle.attempt.duration);
-    if (std::holds_alternative<Finished>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Delivered);
-    if (std::holds_alternative<Dead>(settle.settlement)) tools_.metrics.ended(kTogether, DeliveryState::Dead);
+    if (std::holds_alternative<Finished>(settle.settlement)) {
+        tools_.metrics.ended(kTogether, DeliveryState::Delivered);
+        if (subscription) book_.reached(*subscription);
+    }
+    if (std::holds_alternative<Dead>(settle.settlement)) {
+        tools_.metrics.ended(kTogether, DeliveryState::Dead);
+        if (subscription) book_.missed(*subscription);
+    }
     if (settle.attempt.status == kGone && subscription && rules()->callback.retries(product))
         book_.gone(subscription->hook, subscription->registration);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/subscriber/book.h"
+#include "adapters/subscriber/catch_up.h"
 #include "adapters/subscriber/recipe.h"
 #include "bridge/core/guarded.h"
 #include "bridge/core/ids.h"
@@ -35,6 +36,8 @@ public:
         Log& log;
         AuditTrail& audit;
         Metrics& metrics;
+        /// Told which targets have something new.
+        std::function<void(const std::vector<TargetId>&)> wake;
     };
     explicit Subscribers(Tools tools);
 
@@ -80,6 +83,7 @@ private:
     Guarded<std::shared_ptr<const Rules>> rules_;
     LeaseTokens tokens_;
     SubscriptionBook book_;
+    CatchUp catch_up_;
     std::shared_ptr<const SubscriberRecipe> recipe_;
     LeaseApi api_;
     mutable Guarded<std::set<std::string>> channels_;  ///< that have a label of their own

@@ -44,7 +44,15 @@ SubscriptionBook::SubscriptionBook(Store& store, const Clock& clock, Log& log)
 Status SubscriptionBook::load() {
     auto all = store_.subscriptions();
     if (!all) return all.error();
-    for (auto& one : *all) enter(std::make_shared<const Subscription>(std::move(one)));
+    const auto now = clock_.now();
+    for (auto& one : *all) {
+        const auto subscription = std::make_shared<const Subscription>(std::move(one));
+        if (subscription->gone && !runs(*subscription, now)) {
+            keep_for_grace(subscription);
+        } else {
+            enter(subscription);
+        }
+    }
     return Ok{};
 }
 
@@ -64,6 +72,7 @@ void SubscriptionBook::replace(const SubscriptionPtr& subscription) {
     const std::unique_lock lock(mutex_);
     const auto registration = subscription->registration;
     strike(registration);
+    state_.ended.erase(subscription->hook);
     state_.by_registration[registration] = subscription;
     state_.by_hook[subscription->hook] = subscription;
     state_.agenda.emplace(subscription->lease_end, registration, Act::End);
@@ -116,6 +125,12 @@ SubscriptionBook::SubscriptionPtr SubscriptionBook::callable(const std::string& 
     return found->second;
 }
 
+SubscriptionBook::SubscriptionPtr SubscriptionBook::running(std::uint64_t registration, TimePoint now) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = state_.by_registration.find(registration);
+    return found == state_.by_registration.end() || !runs(*found->second, now) ? nullptr : found->second;
+}
+
 std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::match(std::string_view channel,
                                                                        std::string_view event_name,
                                                                        TimePoint now) const {
@@ -134,24 +149,45 @@ std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::match(std::stri
 
 // ---- changes --------------------------------------------------------------------------------------
 
-Status SubscriptionBook::add(Subscription subscription) {
+Status SubscriptionBook::add(Subscription subscription, const std::optional<Since>& since) {
     const std::lock_guard change(change_);
     const auto now = clock_.now();
+    std::optional<std::uint64_t> after;
+    if (since) {
+        const auto allowed = entitled(subscription.hook, *since);
+        if (!allowed) return allowed.error();
+        after = *allowed;
+    }
     keep_secret_before(subscription, now);
     const auto registration = store_.put_subscription(subscription);
     if (!registration) return registration.error();
     subscription.registration = *registration;
-    SubscriptionPtr before;
-    {
-        const std::shared_lock lock(mutex_);
-        const auto found = state_.by_hook.find(subscription.hook);
-        if (found != state_.by_hook.end()) before = found->second;
-    }
-    if (before) leave(before);
-    enter(std::make_shared<const Subscription>(std::move(subscription)));
-    if (before) end_deliveries(*before, DeliveryState::Cancelled, "registered again", now);
+    const auto replaced = before(subscription.hook);
+    if (replaced) leave(replaced);
+    const auto added = std::make_shared<const Subscription>(std::move(subscription));
+    enter(added);
+    if (replaced) end_deliveries(*replaced, DeliveryState::Cancelled, "registered again", now);
+    auto begun = after ? late_.begin(*added, *after) : Status(Ok{});
     wake_();
-    return Ok{};
+    return begun;
+}
+
+/// The registration that a new one of this hook takes the place of; nothing if there is none.
+SubscriptionBook::SubscriptionPtr SubscriptionBook::before(const std::string& hook) const {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = state_.by_hook.find(hook); found != state_.by_hook.end()) return found->second;
+    return nullptr;
+}
+
+/// The event after which it is to be told. A running lease counts too: who got no answer registers once more.
+Result<std::uint64_t> SubscriptionBook::entitled(const std::string& hook, const Since& since) const {
+    const auto known = [&] {
+        const std::shared_lock lock(mutex_);
+        return state_.by_hook.count(hook) != 0 || state_.ended.count(hook) != 0;
+    };
+    if (!late_.locate || grace_.load() == milliseconds{0} || !known())
+        return Error{Error::Kind::Invalid, "since: there is no lease of this hookId that can be taken up again"};
+    return late_.locate(since);
 }
 
 /// So that a subscriber can change its secret without a moment in which it knows only the wrong one.
@@ -194,17 +230,19 @@ Result<std::vector<std::string>> SubscriptionBook::remove(const LeaseSelector& w
     }
     for (const auto& one : meant) {
         end_deliveries(*one, DeliveryState::Cancelled, "unregistered", now);
+        missed_.with([&](auto& counts) { counts.erase(one->hook); });
         notify(*one, "removed", R"({"reason":"unregistered"})");
     }
     return hooks_of(meant);
 }
 
 /// Should this fail, the deliveries are ended by whoever comes upon them: they name a registration that is not there.
-void SubscriptionBook::end_deliveries(const Subscription& subscription, DeliveryState as, const std::string& why,
-                                      TimePoint now) {
+std::uint64_t SubscriptionBook::end_deliveries(const Subscription& subscription, DeliveryState as,
+                                               const std::string& why, TimePoint now) {
     const auto ended = store_.end_pending(target_of_hook(subscription.hook), std::nullopt, as, why, now);
-    if (!ended)
-        log_.error("subscription.deliveries_left", {{"hook", subscription.hook}, {"reason", ended.error().message}});
+    if (ended) return *ended;
+    log_.error("subscription.deliveries_left", {{"hook", subscription.hook}, {"reason", ended.error().message}});
+    return 0;
 }
 
 // ---- as time passes -------------------------------------------------------------------------------
@@ -219,9 +257,12 @@ milliseconds SubscriptionBook::step() {
     const std::lock_guard change(change_);
     take_gone(now);
     end_leases(now);
+    forget(now);
     const std::shared_lock lock(mutex_);
-    if (state_.agenda.empty()) return kSleepMost;
-    return std::clamp<milliseconds>(std::get<TimePoint>(*state_.agenda.begin()) - now, milliseconds{0}, kSleepMost);
+    auto next = now + kSleepMost;
+    if (!state_.agenda.empty()) next = std::min(next, std::get<TimePoint>(*state_.agenda.begin()));
+    if (!state_.forget.empty()) next = std::min(next, state_.forget.begin()->first);
+    return std::max(next - now, milliseconds{0});
 }
 
 void SubscriptionBook::take_gone(TimePoint now) {
@@ -262,14 +303,70 @@ void SubscriptionBook::end_leases(TimePoint now) {
         }
     }
     if (ended.empty()) return;
-    if (const auto stored = store_.remove_subscriptions(registrations_of(ended)); !stored)
-        log_.error("subscription.not_stored", {{"reason", stored.error().message}});
+    remember_ended(ended);
     for (const auto& one : ended) {
-        end_deliveries(*one, DeliveryState::Expired, "the lease is over", now);
+        missed(*one, end_deliveries(*one, DeliveryState::Expired, "the lease is over", now));
         log_.info("subscription.expired", {{"hook", one->hook}, {"channel", one->channel}});
+        tell_missed(*one);
         notify(*one, "removed", R"({"reason":"expired"})");
         expired_(*one);
     }
+}
+
+/// `gone` in the store says after a restart that its end is dealt with.
+void SubscriptionBook::remember_ended(const std::vector<SubscriptionPtr>& ended) {
+    std::vector<Subscription> changed;
+    changed.reserve(ended.size());
+    for (const auto& one : ended) {
+        changed.push_back(*one);
+        changed.back().gone = true;
+        keep_for_grace(one);
+    }
+    if (grace_.load() == milliseconds{0}) return;  // about to be removed
+    if (const auto stored = store_.update_subscriptions(changed); !stored)
+        log_.error("subscription.not_stored", {{"reason", stored.error().message}});
+}
+
+void SubscriptionBook::keep_for_grace(const SubscriptionPtr& ended) {
+    const std::unique_lock lock(mutex_);
+    state_.ended[ended->hook] = ended;
+    state_.forget.emplace(ended->lease_end + grace_.load(), ended);
+}
+
+void SubscriptionBook::forget(TimePoint now) {
+    std::vector<SubscriptionPtr> over;
+    {
+        const std::unique_lock lock(mutex_);
+        auto& waiting = state_.forget;
+        for (; !waiting.empty() && waiting.begin()->first <= now; waiting.erase(waiting.begin())) {
+            const auto& one = waiting.begin()->second;
+            over.push_back(one);
+            const auto ended = state_.ended.find(one->hook);
+            if (ended != state_.ended.end() && ended->second == one) state_.ended.erase(ended);
+        }
+    }
+    if (over.empty()) return;
+    if (const auto stored = store_.remove_subscriptions(registrations_of(over)); !stored)
+        log_.error("subscription.not_stored", {{"reason", stored.error().message}});
+}
+
+// ---- what was missed ------------------------------------------------------------------------------
+
+void SubscriptionBook::missed(const Subscription& subscription, std::uint64_t count) {
+    if (count == 0 || !subscription.notices) return;
+    missed_.with([&](auto& counts) { counts[subscription.hook] += count; });
+}
+
+void SubscriptionBook::reached(const Subscription& subscription) { tell_missed(subscription); }
+
+void SubscriptionBook::tell_missed(const Subscription& subscription) {
+    const auto count = missed_.with([&](auto& counts) {
+        const auto found = counts.find(subscription.hook);
+        const auto value = found == counts.end() ? std::uint64_t{0} : found->second;
+        if (found != counts.end()) counts.erase(found);
+        return value;
+    });
+    if (count > 0) notify(subscription, "missed", R"({"count":)" + std::to_string(count) + "}");
 }
 
 void SubscriptionBook::warn(const Subscription& subscription, TimePoint now) {

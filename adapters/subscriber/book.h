@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -40,10 +41,18 @@ public:
     /// All before the first step.
     void when_work(std::function<void()> wake) { wake_ = std::move(wake); }
     void when_noticed(Notify notify) { notify_ = std::move(notify); }
+    /// What brings a subscription what it missed: where that begins, and to begin.
+    struct Late {
+        std::function<Result<std::uint64_t>(const Since&)> locate;
+        std::function<Status(const Subscription&, std::uint64_t after)> begin;
+    };
+    void when_late(Late late) { late_ = std::move(late); }
+    /// How long after its end a lease can be taken up again. From then on.
+    void set_grace(milliseconds grace) { grace_ = grace; }
     void when_expired(std::function<void(const Subscription&)> tell) { expired_ = std::move(tell); }
 
     std::vector<Subscription> find(const LeaseSelector& which, TimePoint now) const override;
-    Status add(Subscription subscription) override;
+    Status add(Subscription subscription, const std::optional<Since>& since) override;
     Result<std::vector<std::string>> renew(const LeaseSelector& which, TimePoint now, TimePoint lease_end) override;
     Result<std::vector<std::string>> remove(const LeaseSelector& which, TimePoint now) override;
 
@@ -53,6 +62,14 @@ public:
     bool listened_to(std::string_view channel) const { return matcher_.listened_to(channel); }
     /// The one with this hook if a callback may go to it now.
     SubscriptionPtr callable(const std::string& hook, TimePoint now) const;
+
+    /// The one with this registration if its lease runs.
+    SubscriptionPtr running(std::uint64_t registration, TimePoint now) const;
+
+    /// Deliveries to it were given up. Told with the next notice.
+    void missed(const Subscription& subscription, std::uint64_t count = 1);
+    /// One has arrived: it can be told what it missed.
+    void reached(const Subscription& subscription);
 
     /// The subscriber has answered that it is gone. Takes effect at the next step.
     void gone(const std::string& hook, std::uint64_t registration);
@@ -67,6 +84,8 @@ private:
         std::map<std::uint64_t, SubscriptionPtr> by_registration;
         std::unordered_map<std::string, SubscriptionPtr> by_hook;
         Agenda agenda;
+        std::unordered_map<std::string, SubscriptionPtr> ended;  ///< by hook; within the grace time
+        std::multimap<TimePoint, SubscriptionPtr> forget;        ///< when that is over
     };
 
     void enter(const SubscriptionPtr& subscription);
@@ -74,7 +93,14 @@ private:
     void strike(std::uint64_t registration);
     void replace(const SubscriptionPtr& subscription);
     std::vector<SubscriptionPtr> select(const LeaseSelector& which, TimePoint now) const;
-    void end_deliveries(const Subscription& subscription, DeliveryState as, const std::string& why, TimePoint now);
+    std::uint64_t end_deliveries(const Subscription& subscription, DeliveryState as, const std::string& why,
+                                 TimePoint now);
+    SubscriptionPtr before(const std::string& hook) const;
+    Result<std::uint64_t> entitled(const std::string& hook, const Since& since) const;
+    void remember_ended(const std::vector<SubscriptionPtr>& ended);
+    void keep_for_grace(const SubscriptionPtr& ended);
+    void forget(TimePoint now);
+    void tell_missed(const Subscription& subscription);
     void keep_secret_before(Subscription& subscription, TimePoint now) const;
     void take_gone(TimePoint now);
     void end_leases(TimePoint now);
@@ -87,6 +113,9 @@ private:
     Log& log_;
     std::function<void()> wake_ = [] {};
     Notify notify_;
+    Late late_;
+    std::atomic<milliseconds> grace_{milliseconds{0}};
+    Guarded<std::unordered_map<std::string, std::uint64_t>> missed_;
     std::function<void(const Subscription&)> expired_ = [](const Subscription&) {};
     SubscriptionMatcher matcher_;  ///< knows them by registration number
 

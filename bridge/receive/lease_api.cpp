@@ -24,6 +24,10 @@ std::string count(std::size_t number, const std::string& noun) {
     return std::to_string(number) + ' ' + noun + (number == 1 ? "" : "s");
 }
 
+std::string told(const Error& error) {
+    return error.kind == Error::Kind::Unavailable ? kTryAgain + error.message : error.message;
+}
+
 std::int64_t ms(TimePoint time) { return time.time_since_epoch().count(); }
 
 bool is_json(const InboundRequest& request) {
@@ -173,8 +177,9 @@ Subscription LeaseApi::read_registration(const Call& call, LeaseFields& fields) 
 LeaseApi::Reply LeaseApi::register_hook(const Call& call, const Json& body) {
     LeaseFields fields(body);
     const auto made = read_registration(call, fields);
+    const auto since = fields.since();
     if (const auto faults = fields.faults(); !faults.empty()) return ReplyWriter().end(false, faults);
-    if (const auto added = book_.add(made); !added) return ReplyWriter().end(false, kTryAgain + added.error().message);
+    if (const auto added = book_.add(made, since); !added) return ReplyWriter().end(false, told(added.error()));
     log_.info("subscription.registered", {{"hook", made.hook},
                                           {"product", call.product},
                                           {"channel", made.channel},

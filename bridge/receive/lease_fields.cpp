@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "bridge/core/ids.h"
 #include "bridge/core/text.h"
 
 namespace orbridge {
@@ -60,6 +61,17 @@ std::optional<milliseconds> LeaseFields::lease_time(milliseconds most) {
         return std::nullopt;
     }
     return seconds{static_cast<std::int64_t>(*asked)};
+}
+
+std::optional<Since> LeaseFields::since() {
+    if (!given("since")) return std::nullopt;
+    const auto value = body_["since"];
+    if (const auto time = value.integer()) return Since{TimePoint{milliseconds{*time}}, {}};
+    const auto text = value.string().value_or("");
+    if (is_uuid(text)) return Since{{}, text};
+    if (const auto time = from_iso8601(text)) return Since{*time, {}};
+    complain("since must be a time, in milliseconds or like 2026-03-02T13:05:09Z, or the id of an event");
+    return std::nullopt;
 }
 
 std::string LeaseFields::faults() const {

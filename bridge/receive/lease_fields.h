@@ -7,6 +7,7 @@
 
 #include "bridge/core/clock.h"
 #include "bridge/core/json.h"
+#include "bridge/store/lease_book.h"
 
 namespace orbridge {
 
@@ -20,6 +21,8 @@ public:
     /// Nothing if absent or no string; no number is taken for one.
     std::optional<std::string> text(std::string_view name);
     bool flag(std::string_view name);
+    /// A time in milliseconds or in RFC 3339, or the id of an event.
+    std::optional<Since> since();
     /// A whole number of seconds from 1 to `most`: a JSON number or a string of digits. Never cut to fit.
     std::optional<milliseconds> lease_time(milliseconds most);
 

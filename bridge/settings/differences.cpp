@@ -136,9 +136,14 @@ Facts facts_of_the_rest(const Settings& settings) {
 Facts facts_of(const SubscriptionSettings& settings) {
     std::vector<std::string> waits;
     for (const auto wait : settings.retry_after) waits.push_back(format_duration(wait));
-    Facts facts = {{"allow", shown(settings.allow)}, {"timeout", shown(settings.timeout)},
-                   {"retry_after", shown(waits)},    {"lease_max", shown(settings.lease_max)},
-                   {"grace", shown(settings.grace)}, {"in_flight_max", shown_number(settings.in_flight_max)}};
+    Facts facts = {{"allow", shown(settings.allow)},
+                   {"timeout", shown(settings.timeout)},
+                   {"retry_after", shown(waits)},
+                   {"lease_max", shown(settings.lease_max)},
+                   {"grace", shown(settings.grace)},
+                   {"catch_up_rate", shown(text_of(settings.catch_up_rate))},
+                   {"catch_up_events_max", shown_number(settings.catch_up_events_max)},
+                   {"in_flight_max", shown_number(settings.in_flight_max)}};
     for (const auto& product : settings.products) {
         facts["products." + product.name + ".retry"] = shown(product.retry ? "on" : "off");
         facts["products." + product.name + ".secret"] = hidden(product.secrets);

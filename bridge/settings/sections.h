@@ -15,6 +15,9 @@ std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector
 
 SubscriptionSettings read_subscriptions(const ConfigNode& root);
 
+/// `10/1s`, or `{requests: 10, per: 1s}`; `otherwise` if absent.
+RateLimit read_rate(const ConfigNode& node, RateLimit otherwise = {});
+
 /// Complains unless `name`, the key or value at `node`, may be a name.
 void check_name(const ConfigNode& node, const std::string& name);
 

@@ -132,7 +132,9 @@ struct SubscriptionSettings {
     milliseconds timeout{10'000};    ///< of one callback
     std::vector<milliseconds> retry_after;
     milliseconds lease_max{1'209'600'000};
-    milliseconds grace{0};  ///< after its end a lease can be taken up again without losing events
+    milliseconds grace{0};  ///< after its end a lease can be taken up again without losing events …
+    RateLimit catch_up_rate{1'000, milliseconds{1'000}};  ///< … that many at a time, for all together
+    std::int64_t catch_up_events_max = 100'000;           ///< further back nobody can go
     int in_flight_max = 4'096;
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };

@@ -38,21 +38,6 @@ std::optional<RateLimit> parse_rate(std::string_view text) {
     return RateLimit{static_cast<int>(*requests), *per};
 }
 
-RateLimit read_rate(const ConfigNode& node) {
-    RateLimit rate;
-    if (!node.present()) return rate;
-    if (node.is_scalar()) {
-        const auto parsed = parse_rate(node.as_text().value_or("1/1s"));
-        if (!parsed) node.complain("expected requests and a time, like 10/1s: 1 to 1000000 in 10ms to 1d");
-        return parsed.value_or(rate);
-    }
-    if (!node["requests"].present()) node["requests"].complain("missing, expected a number");
-    rate.requests = static_cast<int>(node.integer("requests", 1, 1, kRequestsMax));
-    rate.per = node.duration("per", rate.per, 10ms, days{1});
-    node.done();
-    return rate;
-}
-
 std::optional<BreakerPolicy> read_breaker(const ConfigNode& node) {
     BreakerPolicy policy;
     if (node.is_scalar()) {
@@ -173,6 +158,21 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
 }
 
 }  // namespace
+
+RateLimit read_rate(const ConfigNode& node, RateLimit otherwise) {
+    auto rate = otherwise;
+    if (!node.present()) return rate;
+    if (node.is_scalar()) {
+        const auto parsed = parse_rate(node.as_text().value_or("1/1s"));
+        if (!parsed) node.complain("expected requests and a time, like 10/1s: 1 to 1000000 in 10ms to 1d");
+        return parsed.value_or(rate);
+    }
+    if (!node["requests"].present()) node["requests"].complain("missing, expected a number");
+    rate.requests = static_cast<int>(node.integer("requests", 1, 1, kRequestsMax));
+    rate.per = node.duration("per", rate.per, 10ms, days{1});
+    node.done();
+    return rate;
+}
 
 std::vector<TargetSettings> read_targets(const ConfigNode& root) {
     std::vector<TargetSettings> targets;

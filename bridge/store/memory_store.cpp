@@ -27,7 +27,8 @@ bool matches(const EventQuery& query, const Event& event) {
     return (!query.state || *query.state == event.state) && matches(query.source, event.source.value) &&
            matches(query.channel, event.channel) && matches(query.subject, event.subject) &&
            within(event.received_at, query.since, query.until) &&
-           (query.before_sequence == 0 || event.sequence < query.before_sequence);
+           (query.before_sequence == 0 || event.sequence < query.before_sequence) &&
+           event.sequence > query.after_sequence;
 }
 
 bool matches(const DeliveryQuery& query, const DeliveryRow& row) {
@@ -408,10 +409,11 @@ Result<Event> MemoryStore::event(const EventId& id) {
 Result<std::vector<Event>> MemoryStore::events(const EventQuery& query) {
     return state_.with([&](State& state) -> Result<std::vector<Event>> {
         std::vector<Event> found;
-        for (auto it = state.events.rbegin(); it != state.events.rend(); ++it) {
-            if (static_cast<int>(found.size()) >= query.limit) break;
-            if (matches(query, it->second.event)) found.push_back(it->second.event);
-        }
+        for (const auto& [sequence, stored] : state.events)
+            if (matches(query, stored.event)) found.push_back(stored.event);
+        if (!query.oldest_first) std::reverse(found.begin(), found.end());
+        if (static_cast<int>(found.size()) > query.limit)
+            found.resize(static_cast<std::size_t>(std::max(0, query.limit)));
         return found;
     });
 }

@@ -19,13 +19,17 @@ constexpr std::uint64_t kFewOpen = 20'000;  // sorted faster than found among al
 constexpr const char* kEvent = "SELECT " ORBRIDGE_EVENT_COLUMNS " FROM events e WHERE e.id = ?";
 #define ORBRIDGE_EVENT_FILTER                                                                         \
     " AND (?4 = '' OR e.source = ?4) AND (?5 = '' OR e.channel = ?5) AND (?6 = '' OR e.subject = ?6)" \
-    " AND e.received_at >= ?7 AND e.received_at < ?8 ORDER BY e.seq DESC LIMIT ?9"
+    " AND e.received_at >= ?7 AND e.received_at < ?8 ORDER BY e.seq"
 constexpr const char* kEvents =
     "SELECT " ORBRIDGE_EVENT_COLUMNS
-    " FROM events e WHERE e.seq >= ?1 AND e.seq < ?2 AND (?3 < 0 OR e.state = ?3)" ORBRIDGE_EVENT_FILTER;
+    " FROM events e WHERE e.seq >= ?1 AND e.seq < ?2 AND (?3 < 0 OR e.state = ?3)" ORBRIDGE_EVENT_FILTER
+    " DESC LIMIT ?9";
+constexpr const char* kEventsUpward =
+    "SELECT " ORBRIDGE_EVENT_COLUMNS
+    " FROM events e WHERE e.seq >= ?1 AND e.seq < ?2 AND (?3 < 0 OR e.state = ?3)" ORBRIDGE_EVENT_FILTER " LIMIT ?9";
 constexpr const char* kUnmappedEvents = "SELECT " ORBRIDGE_EVENT_COLUMNS
                                         " FROM events e INDEXED BY events_unmapped WHERE e.seq >= ?1 AND e.seq < ?2"
-                                        " AND e.state = 1 AND ?3 = 1" ORBRIDGE_EVENT_FILTER;
+                                        " AND e.state = 1 AND ?3 = 1" ORBRIDGE_EVENT_FILTER " DESC LIMIT ?9";
 constexpr const char* kEventAt = "SELECT seq, received_at FROM events WHERE seq >= ? ORDER BY seq LIMIT 1";
 constexpr const char* kLastSeq = "SELECT coalesce(max(seq), 0) FROM events";
 constexpr const char* kEventSeq = "SELECT seq FROM events WHERE id = ?";
@@ -103,7 +107,13 @@ SeqRange range_of(Database& db, const EventQuery& query) {
     if (query.until) range.before = seq_received_at(db, *query.until + kDisorder) + 1;
     if (query.before_sequence != 0)
         range.before = std::min(range.before, static_cast<std::int64_t>(query.before_sequence));
+    range.from = std::max(range.from, static_cast<std::int64_t>(query.after_sequence) + 1);
     return range;
+}
+
+const char* event_sql(const EventQuery& query) {
+    if (query.oldest_first) return kEventsUpward;
+    return query.state == EventState::Unmapped ? kUnmappedEvents : kEvents;
 }
 
 std::optional<TimePoint> created_at(Cursor cursor) {
@@ -161,12 +171,10 @@ Result<std::vector<Event>> SqliteStore::events(const EventQuery& query) {
     return attempt("list events", [&]() -> Result<std::vector<Event>> {
         return readers_.with([&](Database& db) {
             const auto range = range_of(db, query);
-            const bool unmapped = query.state == EventState::Unmapped;
-            auto cursor = db.run(unmapped ? kUnmappedEvents : kEvents, range.from, range.before,
-                                 query.state ? code(*query.state) : -1, std::string_view(query.source),
-                                 std::string_view(query.channel), std::string_view(query.subject),
-                                 ms(query.since.value_or(TimePoint::min())), ms(query.until.value_or(TimePoint::max())),
-                                 std::max(0, query.limit));
+            auto cursor = db.run(event_sql(query), range.from, range.before, query.state ? code(*query.state) : -1,
+                                 std::string_view(query.source), std::string_view(query.channel),
+                                 std::string_view(query.subject), ms(query.since.value_or(TimePoint::min())),
+                                 ms(query.until.value_or(TimePoint::max())), std::max(0, query.limit));
             std::vector<Event> events;
             while (cursor.next()) events.push_back(rows::read_event(cursor.row(), 0));
             return events;

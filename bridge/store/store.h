@@ -118,6 +118,8 @@ struct EventQuery {
     std::string source, channel, subject;   ///< empty: any
     std::optional<TimePoint> since, until;  ///< received: from `since` on, before `until`
     std::uint64_t before_sequence = 0;      ///< page on: only older ones; 0 = from the newest
+    std::uint64_t after_sequence = 0;       ///< only younger ones
+    bool oldest_first = false;
     int limit = 50;
 };
 

@@ -37,6 +37,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(events_are_listed_newest_first_page_by_page, Place
     BOOST_TEST((seen == newest_first));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(events_are_listed_oldest_first_from_one_on, Place, Stores) {
+    World<Place> world;
+    Ids all;
+    for (int i = 0; i < 5; ++i) {
+        all.push_back(world.accept(world.event_with({})).id.value);
+        world.clock.time += 2h;
+    }
+    EventQuery query;
+    query.oldest_first = true;
+    query.limit = 2;
+    BOOST_TEST((ids_of(world.store->events(query).value()) == Ids{all[0], all[1]}));
+    query.after_sequence = world.store->event({all[1]}).value().sequence;
+    BOOST_TEST((ids_of(world.store->events(query).value()) == Ids{all[2], all[3]}));
+    query.after_sequence = 0;
+    query.since = world.clock.time - 4h;
+    BOOST_TEST((ids_of(world.store->events(query).value()) == Ids{all[3], all[4]}));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(events_are_filtered, Place, Stores) {
     World<Place> world;
     const auto plain = world.accept(world.event_with({})).id.value;

@@ -121,6 +121,19 @@ class Subscriptions(unittest.TestCase):
         self.assertEqual(got[1].json["payload"], {"reason": "expired"})
         self.assertEqual(set(got[0].json), {"channel", "eventName", "hookId", "timestamp", "payload"})
 
+    def test_a_subscriber_is_told_how_many_events_it_missed(self):
+        from receiver import in_turn, ok, status
+        receiver, channel, _ = self.world.hooked(in_turn(status(500), status(500), ok), api=self.world.seed, notices=True)
+        for name in ("lost", "lost too", "arrives"):
+            self.world.emit(channel, name)
+        last = receiver.wait(4)[3].json
+        self.assertEqual((last["channel"], last["eventName"], last["payload"]), ("Subscription", "missed", {"count": 2}))
+
+    def test_without_a_grace_time_nothing_is_brought_back(self):
+        receiver, channel, hook = self.world.hooked()
+        self.world.api.register(receiver.url(), channel, hookId=hook, since=0).bad("since")
+        self.world.api.shown(hook)
+
     def test_a_dead_callback_can_be_replayed(self):
         from receiver import in_turn, ok, status
         receiver, channel, _ = self.world.hooked(in_turn(status(500), ok), api=self.world.seed)
@@ -129,6 +142,60 @@ class Subscriptions(unittest.TestCase):
         until("it is dead", lambda: self.bridge.api(f"/api/v1/deliveries?event={event}&state=dead")[1]["deliveries"])
         self.assertEqual(self.bridge.cli("replay", "--event", event, "--state", "dead")[0], 0)
         receiver.wait(2)
+
+
+class LateRenewal(unittest.TestCase):
+    def setUp(self):
+        folder = World()
+        self.addCleanup(folder.close)
+        self.server = lease.Server(folder, extra="  grace: 1h")
+        self.world = lease.World(self.server)
+        self.addCleanup(lambda: [each.close() for each in self.world.receivers])
+
+    def ended(self):
+        receiver, channel, hook = self.world.hooked(leaseTime=1, eventFilter="e.*")
+        self.world.emit(channel, "e-before")
+        receiver.wait(1)
+        until("the lease is over", lambda: self.world.api.view(hookId=hook) == [])
+        return receiver, channel, hook
+
+    def test_what_was_missed_arrives_in_order_once_over_a_restart(self):
+        receiver, channel, hook = self.ended()
+        since = int(lease.now_ms())
+        missed = [f"e{n}" for n in range(250)]
+        for n, name in enumerate(missed):
+            self.world.emit(channel, name)
+            if n % 50 == 0:
+                self.world.emit(channel, "unwanted")
+        self.server.restart()
+        self.world.api.register(receiver.url(), channel, hookId=hook, eventFilter="e.*", since=since).good()
+        receiver.wait(2)
+        self.server.restart()
+        self.world.emit(channel, "e-after")
+        until("all arrived", lambda: len(set(receiver.names())) >= 252)
+        self.world.fence()
+        names = [name for name in receiver.names() if name in missed]
+        once = list(dict.fromkeys(names))
+        self.assertEqual(once, missed)
+        self.assertLessEqual(len(names) - len(once), 1)  # one was on its way when the bridge was stopped
+        self.assertEqual(receiver.names().count("e-before"), 1)
+        self.assertEqual(receiver.names().count("e-after"), 1)
+
+    def test_since_may_be_the_last_event_it_has(self):
+        receiver, channel, hook = self.ended()
+        first = self.world.emit(channel, "e1")
+        self.world.emit(channel, "e2")
+        self.world.api.register(receiver.url(), channel, hookId=hook, eventFilter="e.*", since=first).good()
+        receiver.wait(2)
+        self.world.fence()
+        self.assertEqual(receiver.names(), ["e-before", "e2"])
+
+    def test_since_is_refused_for_who_was_never_here_and_for_what_is_no_time(self):
+        receiver, channel, hook = self.ended()
+        self.world.api.register(receiver.url(), channel, hookId="stranger", since=0).bad("since")
+        for since in ("yesterday", True, {}, "00000000-0000-7000-8000-000000000000"):
+            self.world.api.register(receiver.url(), channel, hookId=hook, since=since).bad("since")
+        self.assertEqual(self.world.api.view(hookId=hook), [])
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ public:
             if (meant(one, which, now)) found.push_back(one);
         return found;
     }
-    Status add(Subscription subscription) override {
+    std::optional<Since> since;
+    Status add(Subscription subscription, const std::optional<Since>& from) override {
         if (failing) return away();
+        since = from;
         std::erase_if(all, [&](const auto& one) { return one.hook == subscription.hook; });
         all.push_back(std::move(subscription));
         return Ok{};

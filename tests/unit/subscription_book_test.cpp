@@ -49,7 +49,7 @@ struct World {
         one.lease_end = clock.now() + 60s;
         return one;
     }
-    void add(const Subscription& one) { BOOST_REQUIRE(book.add(one).has_value()); }
+    void add(const Subscription& one) { BOOST_REQUIRE(book.add(one, std::nullopt).has_value()); }
     Names matched(const std::string& name = "created:x") const {
         Names hooks;
         for (const auto& one : book.match("Object", name, clock.now())) hooks.push_back(one->hook);

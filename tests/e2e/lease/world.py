@@ -106,7 +106,7 @@ class Api:
 class Server:
     """The real bridge, in a folder of its own."""
 
-    def __init__(self, world):
+    def __init__(self, world, extra=""):
         self.bridge = world.bridge(f"""listen: 127.0.0.1:0
 store: sqlite:{world.folder}/orbridge.db
 mappings: [{harness.ROOT}/mappings/openregister.yaml]
@@ -119,6 +119,7 @@ subscriptions:
   allow: [127.0.0.0/8]
   timeout: 1s
   retry_after: [100ms, 200ms, 400ms, 800ms, 1s, 2s, 4s]
+{extra}
 """).start()
 
     @property
