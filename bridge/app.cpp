@@ -304,12 +304,8 @@ private:
             return ingest.push(values["source"], request);
         };
         table.add("POST", "/ingest/{source}", push).add("PUT", "/ingest/{source}", push);
-        table.add("GET", "/ingest/{source}", [](const InboundRequest&, const PathValues&) {
-            return error_answer(
-                405, "method_not_allowed",
-                "events come by POST: set the webhook's method to POST (a GET's signature covers a body "
-                "that is not sent)",
-                {}, {{"Allow", "POST, PUT"}});
+        table.add("GET", "/ingest/{source}", [this](const InboundRequest& request, const PathValues& values) {
+            return ingest.challenge(values["source"], request);
         });
         table.add("POST", "/engine/api/w/{workspace}/jobs/run_wait_result/f/**",
                   [this](const InboundRequest& request, const PathValues& values) {
@@ -380,6 +376,8 @@ private:
             const auto current = now();
             const auto also = current->source_at.find(request.path);
             if (also != current->source_at.end() && request.method == "POST") return ingest.push(also->second, request);
+            if (also != current->source_at.end() && request.method == "GET")
+                return ingest.challenge(also->second, request);
             return table(request);
         };
     }

@@ -1,7 +1,10 @@
 #include "bridge/plan.h"
 
+#include "bridge/normalize/mapping.h"
 #include "bridge/normalize/mapping_loader.h"
+#include "bridge/settings/values.h"
 #include "bridge/subscribers.h"
+#include "bridge/verify/push_schemes.h"
 #include "bridge/verify/schemes.h"
 
 namespace orbridge {
@@ -18,11 +21,39 @@ std::shared_ptr<const Verifier> verifier_of(const SourceSettings& source, Intake
     return nullptr;
 }
 
+SourcePlan push_plan(const SourceSettings& source) {
+    SourcePlan plan;
+    plan.id = source.id;
+    plan.type = source.type;
+    plan.mapping = source.mapping;
+    plan.enabled = source.push.enabled;
+    plan.limit = source.push.limit;
+    if (const auto* scheme = find_push_scheme(source.push.proof.scheme)) plan.accepted_status = scheme->accepted_status;
+    if (auto verifier = verifier_for(source.push.proof)) {
+        plan.push = std::move(*verifier);
+    } else if (source.node) {
+        (*source.node)["verify"].complain(verifier.error().message);
+    }
+    return plan;
+}
+
 SourcePlan source_plan(const SourceSettings& source, Complaints& complaints) {
-    SourcePlan plan{source.id, source.type, nullptr, nullptr};
+    if (source.type == "push") return push_plan(source);
+    SourcePlan plan;
+    plan.id = source.id;
+    plan.type = source.type;
+    plan.mapping = source.mapping;
     plan.push = source.unverified ? accept_unverified() : verifier_of(source, Intake::Push, complaints);
     if (!source.hook_token.empty()) plan.hooks = verifier_of(source, Intake::Hooks, complaints);
     return plan;
+}
+
+/// A push source names whose rules read it: a word nobody serves is a slip, which only the events would show.
+void check_mapping(const SourceSettings& source, const MappingSet& mappings) {
+    if (source.type != "push" || !source.node || source.mapping.empty() || source.mapping == "record") return;
+    if (!mappings.serving(source.mapping).empty()) return;
+    (*source.node)["mapping"].complain("no file of `mappings` has `" + source.mapping + "` among its `sources`" +
+                                       suggestion(source.mapping, mappings.source_types()));
 }
 
 }  // namespace
@@ -38,6 +69,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, hooks);
     Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);
+    for (const auto& source : settings.sources) check_mapping(source, *mappings);
     Router router(settings.routes);
     return std::make_shared<const Plan>(Plan{std::move(settings),
                                              {std::move(sources), Normalizer(std::move(mappings)), std::move(router)},

@@ -12,7 +12,9 @@ namespace {
 /// Told by what only one intake sends, unless --intake says it.
 std::optional<Intake> choose_intake(const Args& args, const SourceSettings& source, const std::string& text) {
     Intake intake = source.type == "nextcloud" ? Intake::Listeners : Intake::Webhooks;
-    if (text.find("nl.openregister.object.") != std::string::npos) intake = Intake::Hooks;
+    if (source.type == "push") intake = Intake::Push;
+    if (source.type == "openregister" && text.find("nl.openregister.object.") != std::string::npos)
+        intake = Intake::Hooks;
     if (!args.has("intake") || from_text(args.get("intake"), intake)) return intake;
     std::cerr << "orbridge: --intake: expected webhooks, listeners or hooks\n";
     return std::nullopt;
@@ -67,7 +69,7 @@ int run_map(const Args& args) {
     const auto intake = choose_intake(args, *source, *text);
     if (!intake) return kConfiguration;
     const auto outcome =
-        preview(plan->ingest.normalizer, Names(), *text, {source->id, source->type, *intake, SystemClock().now()});
+        preview(plan->ingest.normalizer, Names(), *text, {source->id, source->mapping, *intake, SystemClock().now()});
     if (!outcome) return fail(outcome.error());
     if (args.json()) {
         print_json(*outcome, *plan, *source, *intake);

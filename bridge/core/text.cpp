@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <limits>
 
 namespace orbridge {
 namespace {
@@ -41,6 +43,33 @@ std::string to_base64(std::string_view bytes) {
         EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), as_bytes(bytes), static_cast<int>(bytes.size()));
     text.resize(static_cast<std::size_t>(length));
     return text;
+}
+
+std::optional<std::string> from_hex(std::string_view text) {
+    if (text.size() % 2 != 0) return std::nullopt;
+    std::string bytes;
+    bytes.reserve(text.size() / 2);
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        unsigned value = 0;
+        const auto* end = text.data() + i + 2;
+        if (std::from_chars(text.data() + i, end, value, 16).ptr != end) return std::nullopt;
+        bytes += static_cast<char>(value);
+    }
+    return bytes;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+    if (text.size() > std::numeric_limits<int>::max()) return std::nullopt;
+    std::string bytes(text.size() / 4 * 3 + 3, '\0');
+    const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), as_bytes(text),
+                                       static_cast<int>(text.size()));
+    if (length < 0) return std::nullopt;
+    const auto padding =
+        std::count(text.end() - static_cast<std::ptrdiff_t>(std::min<std::size_t>(2, text.size())), text.end(), '=');
+    bytes.resize(static_cast<std::size_t>(length - padding));
+    // The decoder skips blanks, takes `=` anywhere and ignores left-over bits.
+    if (to_base64(bytes) != text) return std::nullopt;
+    return bytes;
 }
 
 std::string sha256(std::string_view bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,10 @@ namespace orbridge {
 
 std::string to_hex(std::string_view bytes);
 std::string to_base64(std::string_view bytes);
+/// Nothing: not hexadecimal digits in pairs.
+std::optional<std::string> from_hex(std::string_view text);
+/// Nothing: not Base64 of the standard alphabet with its padding, or not the one way to write these bytes.
+std::optional<std::string> from_base64(std::string_view text);
 
 /// SHA-256, raw 32 bytes.
 std::string sha256(std::string_view bytes);

@@ -105,7 +105,9 @@ std::string Evaluation::path_of(const Place& place) {
 
 Json Evaluation::find(const Place& place, const Json& base) {
     if (place.from == Place::From::Header) return {};
-    const auto& from = place.from == Place::From::Root ? sight_.root : base;
+    auto from = base;
+    if (place.from == Place::From::Root) from = sight_.root;
+    if (place.from == Place::From::Parent) from = sight_.parent;
     const auto path = path_of(place);
     return path == "." ? from : from.path(path);
 }

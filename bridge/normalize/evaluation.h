@@ -18,6 +18,7 @@ namespace orbridge {
 /// One request as a mapping looks at it: the whole, and the part of it that is one event.
 struct Sight {
     Json root;
+    Json parent;  ///< what holds the list that the item was taken from
     Json item;
     const Headers& headers;
     const SourceId& source;

@@ -1,5 +1,7 @@
 #include "bridge/normalize/mapping.h"
 
+#include <set>
+
 #include "bridge/core/text.h"
 
 namespace orbridge {
@@ -49,14 +51,14 @@ Result<Template> parse_template(std::string_view text) {
 
 Result<Place> parse_place(std::string_view text) {
     Place place;
-    constexpr std::string_view kRoot = "root:";
-    constexpr std::string_view kHeader = "header:";
-    if (text.substr(0, kRoot.size()) == kRoot) {
-        place.from = Place::From::Root;
-        text.remove_prefix(kRoot.size());
-    } else if (text.substr(0, kHeader.size()) == kHeader) {
-        place.from = Place::From::Header;
-        text.remove_prefix(kHeader.size());
+    using From = Place::From;
+    static constexpr std::pair<std::string_view, From> kPrefixes[] = {
+        {"root:", From::Root}, {"parent:", From::Parent}, {"header:", From::Header}};
+    for (const auto& [prefix, from] : kPrefixes) {
+        if (!text.starts_with(prefix)) continue;
+        place.from = from;
+        text.remove_prefix(prefix.size());
+        break;
     }
     if (text.empty()) return invalid("an empty path");
     auto path = parse_template(text);
@@ -65,13 +67,23 @@ Result<Place> parse_place(std::string_view text) {
     return place;
 }
 
+bool is_secret_header(std::string_view name) {
+    static const std::set<std::string, std::less<>> kNames = {
+        "authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-orbridge-secret"};
+    const auto lower = to_lower(name);
+    const auto has = [&](const char* word) { return lower.find(word) != std::string::npos; };
+    return kNames.count(lower) != 0 || has("signature") || has("secret") || has("token") || has("password");
+}
+
 MappingSet::MappingSet(std::vector<Mapping> mappings) : mappings_(std::move(mappings)) {
     std::map<std::string, std::vector<SecretPath>> secrets;
     std::vector<SecretPath> all;
     for (const auto& mapping : mappings_) {
         all.insert(all.end(), mapping.never_store.begin(), mapping.never_store.end());
         for (const auto& type : mapping.source_types) {
-            by_type_[type].mappings.push_back(&mapping);
+            auto& served = by_type_[type];
+            served.mappings.push_back(&mapping);
+            served.headers.insert(served.headers.end(), mapping.headers.begin(), mapping.headers.end());
             secrets[type].insert(secrets[type].end(), mapping.never_store.begin(), mapping.never_store.end());
         }
     }
@@ -82,6 +94,18 @@ MappingSet::MappingSet(std::vector<Mapping> mappings) : mappings_(std::move(mapp
 const std::vector<const Mapping*>& MappingSet::serving(std::string_view source_type) const {
     const auto found = by_type_.find(source_type);
     return found == by_type_.end() ? unserved_.mappings : found->second.mappings;
+}
+
+const std::vector<std::string>& MappingSet::headers(std::string_view source_type) const {
+    const auto found = by_type_.find(source_type);
+    return found == by_type_.end() ? unserved_.headers : found->second.headers;
+}
+
+std::vector<std::string> MappingSet::source_types() const {
+    std::vector<std::string> types;
+    types.reserve(by_type_.size());
+    for (const auto& [type, served] : by_type_) types.push_back(type);
+    return types;
 }
 
 const Redactor& MappingSet::redactor(std::string_view source_type) const {

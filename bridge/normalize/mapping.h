@@ -36,15 +36,24 @@ struct Template {
 
 Result<Template> parse_template(std::string_view text);
 
-/// Where something stands in a request: `data.object.@self.id`, `.`, `root:sender.login`, `header:X-GitHub-Event`.
+/// Where something stands in a request: `data.object.@self.id`, `.`, `parent:id`, `root:sender.login`,
+/// `header:X-GitHub-Event`.
 struct Place {
-    enum class From { Item, Root, Header };
+    enum class From {
+        Item,
+        Parent,  ///< what holds the list that the item was taken from
+        Root,
+        Header
+    };
     From from = From::Item;
     Template path;  ///< or the header's name; `.` alone is the whole
     Pattern match;  ///< if set: the text that its first group takes out of what stands there
 };
 
 Result<Place> parse_place(std::string_view text);
+
+/// Does a header of this name tell secrets, or prove who sent a request? Mappings never see such a one.
+bool is_secret_header(std::string_view name);
 
 // ---- what goes into a payload -------------------------------------------------------------------
 
@@ -127,7 +136,10 @@ struct Mapping {
     std::string name;
     std::vector<std::string> source_types;
     std::vector<Unwrap> unwraps;
-    std::optional<Place> each;
+    /// Level by level the lists whose elements are taken apart; on one level, all of those that are there.
+    std::vector<std::vector<std::string>> each;
+    std::size_t each_max = 10'000;     ///< elements in one request
+    std::vector<std::string> headers;  ///< that its rules read, and those it wants kept with what no rule takes
     std::vector<Place> class_places;
     std::map<std::string, std::string, std::less<>> aliases;
     std::vector<SecretPath> never_store;
@@ -146,11 +158,16 @@ public:
     const std::vector<const Mapping*>& serving(std::string_view source_type) const;
     /// Everything that the mappings serving this type never want stored; if none serves it, that of all.
     const Redactor& redactor(std::string_view source_type) const;
+    /// Headers that the mappings serving this type read or want kept.
+    const std::vector<std::string>& headers(std::string_view source_type) const;
+    /// All that some mapping serves.
+    std::vector<std::string> source_types() const;
 
 private:
     struct Served {
         std::vector<const Mapping*> mappings;
         Redactor redactor;
+        std::vector<std::string> headers;
     };
     std::vector<Mapping> mappings_;
     std::map<std::string, Served, std::less<>> by_type_;

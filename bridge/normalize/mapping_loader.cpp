@@ -10,6 +10,8 @@ namespace {
 
 using Known = std::set<std::string, std::less<>>;
 
+constexpr std::size_t kHeadersMax = 32;
+
 Pattern read_pattern(const ConfigNode& node, const std::string& text) {
     RE2::Options options;
     options.set_log_errors(false);
@@ -18,11 +20,16 @@ Pattern read_pattern(const ConfigNode& node, const std::string& text) {
     return pattern;
 }
 
+void check_header(const ConfigNode& node, std::string_view name) {
+    if (is_secret_header(name)) node.complain("this header may hold a secret, which mappings never see");
+}
+
 /// Reads what stands in one scope: which fields may be named there decides what is a mistake.
 class ScopeReader {
 public:
-    ScopeReader(Known fields, Known in_paths, Known shapes)
-        : fields_(std::move(fields)), in_paths_(std::move(in_paths)), shapes_(std::move(shapes)) {}
+    /// `headers` gets the name of every header that is read.
+    ScopeReader(Known fields, Known in_paths, Known shapes, Known& headers)
+        : fields_(std::move(fields)), in_paths_(std::move(in_paths)), shapes_(std::move(shapes)), headers_(headers) {}
 
     Template text_template(const ConfigNode& node) const {
         return checked_template(node, node.as_text().value_or(""), fields_);
@@ -39,6 +46,7 @@ public:
             return {};
         }
         check_holes(node, parsed->path, in_paths_);
+        if (parsed->from == Place::From::Header) note_header(node, parsed->path);
         return std::move(*parsed);
     }
 
@@ -161,6 +169,13 @@ private:
         return std::move(*parsed);
     }
 
+    void note_header(const ConfigNode& node, const Template& path) const {
+        const bool literal = path.parts.size() == 1 && path.parts[0].how == Template::Part::How::Literal;
+        if (!literal) return node.complain("the name of a header has no fields in it");
+        check_header(node, path.parts[0].text);
+        headers_.insert(path.parts[0].text);
+    }
+
     static void check_holes(const ConfigNode& node, const Template& text, const Known& known) {
         for (const auto& part : text.parts) {
             const bool literal = part.how == Template::Part::How::Literal;
@@ -177,6 +192,7 @@ private:
     Known fields_;
     Known in_paths_;  ///< paths may only use what needs no path to be known
     Known shapes_;
+    Known& headers_;
 };
 
 Known names_of(const Fields& fields) {
@@ -188,20 +204,21 @@ Known names_of(const Fields& fields) {
 class MappingReader {
 public:
     Mapping read(const ConfigNode& node) {
-        const ScopeReader plain({}, {}, {});
+        const ScopeReader plain({}, {}, {}, headers_);
         made_.name = node.text("mapping");
         made_.source_types = node.texts("sources", {});
         if (made_.source_types.empty()) node["sources"].complain("missing: the types of sources it serves");
         made_.class_places = plain.places(node["class"]);
         if (made_.class_places.empty()) node["class"].complain("missing: where the event's class stands");
-        if (node["each"].present()) made_.each = plain.place(node["each"]);
+        read_each(node);
         for (const auto& item : items_of(node["unwrap"])) made_.unwraps.push_back(unwrap(item, plain));
         for (const auto& path : node.texts("never_store", {})) made_.never_store.push_back(parse_secret_path(path));
         for (const auto& [from, to] : entries_of(node["aliases"])) made_.aliases[from] = to.as_text().value_or("");
-        made_.fields = ScopeReader({}, {"class"}, {}).fields(node["fields"]);
+        made_.fields = ScopeReader({}, {"class"}, {}, headers_).fields(node["fields"]);
         read_shapes(node["shapes"]);
         made_.dedup = scope({}).values(node["dedup"]);
         read_rules(node["rules"]);
+        read_headers(node["keep_headers"]);
         node.done();
         return std::move(made_);
     }
@@ -214,6 +231,36 @@ private:
         return node.present() ? node.entries() : std::vector<std::pair<std::string, ConfigNode>>{};
     }
 
+    /// `items`, or level by level `[entry, [changes, messaging]]`: a list on a level stands for all of its paths.
+    void read_each(const ConfigNode& node) {
+        for (const auto& level : node["each"].one_or_list()) {
+            std::vector<std::string> paths;
+            for (const auto& item : level.one_or_list()) {
+                auto path = item.as_text().value_or("");
+                const auto parsed = parse_place(path);
+                const bool plain = parsed && parsed->from == Place::From::Item && parsed->path.parts.size() == 1 &&
+                                   parsed->path.parts[0].how == Template::Part::How::Literal;
+                if (!plain) item.complain("expected a path to a list, without fields or a prefix");
+                paths.push_back(std::move(path));
+            }
+            if (paths.empty()) level.complain("must not be empty");
+            made_.each.push_back(std::move(paths));
+        }
+        made_.each_max = static_cast<std::size_t>(
+            node.integer("each_max", static_cast<std::int64_t>(made_.each_max), 1, 1'000'000));
+    }
+
+    void read_headers(const ConfigNode& node) {
+        for (const auto& item : node.one_or_list()) {
+            const auto name = item.as_text().value_or("");
+            check_header(item, name);
+            headers_.insert(name);
+        }
+        made_.headers.assign(headers_.begin(), headers_.end());
+        if (made_.headers.size() > kHeadersMax)
+            node.complain("reads and keeps more than " + std::to_string(kHeadersMax) + " headers");
+    }
+
     /// The reader for what may use these groups of a class pattern besides the mapping's fields.
     ScopeReader scope(const std::vector<std::string>& groups, const Fields& own = {}) const {
         auto in_paths = Known{"class"};
@@ -224,7 +271,7 @@ private:
         for (const auto& [name, places] : own) fields.insert(name);
         Known shapes;
         for (const auto& [name, shape] : made_.shapes) shapes.insert(name);
-        return {std::move(fields), std::move(in_paths), std::move(shapes)};
+        return {std::move(fields), std::move(in_paths), std::move(shapes), headers_};
     }
 
     static Unwrap unwrap(const ConfigNode& node, const ScopeReader& plain) {
@@ -282,6 +329,7 @@ private:
     }
 
     Mapping made_;
+    mutable Known headers_;  ///< all that were read so far
 };
 
 }  // namespace

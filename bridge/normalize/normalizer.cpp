@@ -114,24 +114,64 @@ Tried try_all(const std::vector<const Mapping*>& mappings, Sight sight) {
     return missed;
 }
 
-/// The events in a request: all elements where a mapping says `each`, else the request itself.
-std::vector<Json> items_of(const std::vector<const Mapping*>& mappings, const Json& root) {
-    for (const auto* mapping : mappings) {
-        if (!mapping->each) continue;
-        const auto& path = mapping->each->path.parts.at(0).text;
-        const auto batch = path == "." ? root : root.path(path);
-        if (!batch.is_array()) continue;
-        std::vector<Json> items;
-        for (const auto& member : batch.members()) items.push_back(member.value);
-        return items;
+/// One event's part of the request, and what holds it.
+struct Item {
+    Json parent, item;
+};
+
+/// Takes lists apart, level by level. An element without any of the lists of a level is an event itself. False: those
+/// are too many.
+bool take_apart(const Mapping& mapping, std::size_t level, const Item& whole, std::vector<Item>& items) {
+    bool has_list = false;
+    const auto& paths = level < mapping.each.size() ? mapping.each[level] : std::vector<std::string>{};
+    for (const auto& path : paths) {
+        const auto list = path == "." ? whole.item : whole.item.path(path);
+        if (!list.is_array()) continue;
+        has_list = true;
+        for (const auto& member : list.members())
+            if (!take_apart(mapping, level + 1, {whole.item, member.value}, items)) return false;
     }
-    return {root};
+    if (!has_list) items.push_back(whole);
+    return items.size() <= mapping.each_max;
+}
+
+bool has_list(const Mapping& mapping, const Json& root) {
+    if (mapping.each.empty()) return false;
+    const auto& paths = mapping.each.front();
+    return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+        return (path == "." ? root : root.path(path)).is_array();
+    });
+}
+
+/// The events in a request: all elements of the lists that a mapping takes apart, else the request itself.
+Result<std::vector<Item>> items_of(const std::vector<const Mapping*>& mappings, const Json& root) {
+    std::vector<Item> items;
+    for (const auto* mapping : mappings) {
+        if (!has_list(*mapping, root)) continue;
+        if (take_apart(*mapping, 0, {root, root}, items)) return items;
+        return Error{Error::Kind::Invalid,
+                     "there are more than " + std::to_string(mapping->each_max) + " events in the body"};
+    }
+    items.push_back({root, root});
+    return items;
 }
 
 bool splits_lists(const std::vector<const Mapping*>& mappings) {
     return std::any_of(mappings.begin(), mappings.end(), [](const Mapping* mapping) {
-        return mapping->each && mapping->each->path.parts.at(0).text == ".";
+        return !mapping->each.empty() && mapping->each.front() == std::vector<std::string>{"."};
     });
+}
+
+/// At most so much of each header is kept.
+constexpr std::size_t kHeaderBytesMax = 1024;
+
+Headers kept_headers(const std::vector<std::string>& wanted, const Headers& received) {
+    Headers kept;
+    for (const auto& name : wanted) {
+        const auto* value = find_header(received, name);
+        if (value != nullptr) kept.push_back({name, value->substr(0, kHeaderBytesMax)});
+    }
+    return kept;
 }
 
 Result<JsonPtr> parse(const std::string& body) {
@@ -159,14 +199,19 @@ Result<NormalizeOutcome> Normalizer::normalize(const VerifiedRequest& request, c
     if (root.is_array() && !splits_lists(mappings))
         return Error{Error::Kind::Invalid, "the body is a list, not an object"};
     const auto items = items_of(mappings, root);
+    if (!items) return items.error();
 
     std::vector<Normalized> events;
-    for (const auto& item : items) {
-        auto tried = try_all(mappings, {root, item, request.headers(), request.source(), names});
+    for (const auto& [parent, item] : *items) {
+        auto tried = try_all(mappings, {root, parent, item, request.headers(), request.source(), names});
         if (auto* missed = std::get_if<Missed>(&tried)) {
-            std::string where = items.size() > 1 ? "event " + std::to_string(&item - items.data() + 1) + ": " : "";
+            std::string where = items->size() > 1 ? "event " + std::to_string(events.size() + 1) + ": " : "";
+            // The key of one event must not make a duplicate of the others in its batch.
+            if (items->size() > 1 && !missed->dedup_key.empty())
+                missed->dedup_key = to_hex(sha256(missed->dedup_key + std::string((*document)->text())));
             return NormalizeOutcome(Unmapped{std::move(missed->event_class), where + missed->reason,
-                                             std::string((*document)->text()), std::move(missed->dedup_key)});
+                                             std::string((*document)->text()), std::move(missed->dedup_key),
+                                             kept_headers(mappings_->headers(request.source_type()), request.headers())});
         }
         events.push_back(std::get<Normalized>(std::move(tried)));
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bridge/core/clock.h"
+#include "bridge/core/http.h"
 #include "bridge/core/result.h"
 #include "bridge/normalize/names.h"
 #include "bridge/verify/verifier.h"
@@ -38,6 +39,7 @@ struct Unmapped {
     std::string reason;
     std::string body;       ///< the received JSON without what must never be stored
     std::string dedup_key;  ///< may be empty, as that of Normalized
+    Headers headers;        ///< those of the request that the mappings read or want kept
 };
 
 /// All events of the request, or, if only one of a batch has no rule, the whole as Unmapped: nothing of it
@@ -51,7 +53,8 @@ class Normalizer {
 public:
     explicit Normalizer(std::shared_ptr<const MappingSet> mappings);
 
-    /// Invalid: the body is not what its source can have sent (not JSON, not an object …): a 400.
+    /// Invalid: the body is not what its source can have sent (not JSON, not an object, too many events in it …): a
+    /// 400.
     Result<NormalizeOutcome> normalize(const VerifiedRequest& request, const Names& names) const;
 
 private:

@@ -52,11 +52,13 @@ Prepared prepare_unmapped(Unmapped unmapped, const VerifiedRequest& request, IdM
     event.event_class = std::move(unmapped.event_class);
     event.payload = std::move(unmapped.body);
     prepared.event.dedup_key = std::move(unmapped.dedup_key);
+    prepared.event.headers = std::move(unmapped.headers);
     return prepared;
 }
 
 /// Which intake a request to /ingest/{source} came through, told by what only that intake sends.
 Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
+    if (source.type == "push") return Intake::Push;
     if (source.type == "record") return Intake::Record;
     if (source.type == "nextcloud") return Intake::Listeners;
     if (find_header(request.headers, "X-Webhook-Signature") != nullptr) return Intake::Webhooks;
@@ -69,7 +71,7 @@ std::vector<TargetId> targets_of(const NewEvent& event) {
     return targets;
 }
 
-Answer accepted_answer(const std::vector<Accepted>& accepted) {
+Answer accepted_answer(const std::vector<Accepted>& accepted, int status) {
     const bool all_known = std::all_of(accepted.begin(), accepted.end(), [](const Accepted& a) { return a.duplicate; });
     JsonWriter json;
     json.object();
@@ -81,8 +83,33 @@ Answer accepted_answer(const std::vector<Accepted>& accepted) {
     }
     if (all_known && !accepted.empty()) json.member("duplicate", true);
     json.end();
-    return {.status = all_known && !accepted.empty() ? 200 : 202, .body = std::move(json).text()};
+    return {.status = all_known && !accepted.empty() ? 200 : status, .body = std::move(json).text()};
 }
+
+/// Why nothing can be pushed by a source; nothing if it can. Null: there is no such source.
+std::optional<Answer> closed(const SourcePlan* source) {
+    if (source == nullptr) return error_answer(404, "unknown_source", "no source of this name is configured");
+    if (!source->enabled) return error_answer(410, "source_disabled", "this source is switched off");
+    if (source->push == nullptr) {
+        return error_answer(400, "not_pushed", "this source is polled: nothing can be pushed to it");
+    }
+    return std::nullopt;
+}
+
+const SourcePlan* find_source(const IngestPlan& plan, const std::string& name) {
+    const auto found = plan.sources.find(name);
+    return found == plan.sources.end() ? nullptr : &found->second;
+}
+
+/// Text that somebody else chose: no browser may take it for anything but text.
+Answer text_answer(std::string text) {
+    return {.status = 200,
+            .body = std::move(text),
+            .content_type = "text/plain; charset=utf-8",
+            .headers = {{"X-Content-Type-Options", "nosniff"}}};
+}
+
+std::int64_t whole_seconds(milliseconds time) { return std::max<std::int64_t>(1, (time.count() + 999) / 1000); }
 
 }  // namespace
 
@@ -112,15 +139,43 @@ Ingest::Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, con
 
 Answer Ingest::push(const std::string& source_name, const InboundRequest& request) {
     const auto plan = plan_();
-    const auto source = plan->sources.find(source_name);
-    if (source == plan->sources.end())
-        return error_answer(404, "unknown_source", "no source of this name is configured");
-    const auto intake = push_intake(source->second, request);
-    const auto verified =
-        verify_request(*source->second.push, request, source->second.id, source->second.type, intake, clock_.now());
-    if (!verified) return refuse(source->second.id, intake, verified.error());
-    const auto accepted = take(*plan, source->second, *verified);
-    return accepted ? accepted_answer(*accepted) : refuse(source->second.id, intake, accepted.error());
+    const auto* source = find_source(*plan, source_name);
+    if (auto answer = closed(source)) return *std::move(answer);
+    const auto intake = push_intake(*source, request);
+    const auto now = clock_.now();
+    const auto verified = verify_request(*source->push, request, source->id, source->mapping, intake, now);
+    if (!verified) return refuse(source->id, intake, verified.error());
+    if (auto greeting = source->push->greeting(request)) return text_answer(*std::move(greeting));
+    if (auto answer = over_limit(*source, now)) return *std::move(answer);
+    const auto accepted = take(*plan, *source, *verified);
+    return accepted ? accepted_answer(*accepted, source->accepted_status)
+                    : refuse(source->id, intake, accepted.error());
+}
+
+Answer Ingest::challenge(const std::string& source_name, const InboundRequest& request) {
+    const auto plan = plan_();
+    const auto* source = find_source(*plan, source_name);
+    if (auto answer = closed(source)) return *std::move(answer);
+    auto asked = source->push->challenge(request);
+    if (!asked) {
+        return error_answer(405, "method_not_allowed",
+                            "events come by POST: set the webhook's method to POST (a GET's signature covers a body "
+                            "that is not sent)",
+                            {}, {{"Allow", "POST, PUT"}});
+    }
+    if (*asked) return text_answer(std::move(**asked));
+    const auto& reason = asked->error().message;
+    metrics_.refused(source->id, 403);
+    log_.warn("request.refused", {{"source", source->id}, {"intake", "push"}, {"status", 403}, {"reason", reason}});
+    return error_answer(403, "challenge_refused", reason);
+}
+
+std::optional<Answer> Ingest::over_limit(const SourcePlan& source, TimePoint now) {
+    const auto next = limits_.with([&](SourceLimits& limits) { return limits.over(source.id, source.limit, now); });
+    if (!next) return std::nullopt;
+    metrics_.refused(source.id, 429);
+    return error_answer(429, "too_many_requests", "this source has a limit, and has reached it; nothing was kept", {},
+                        {{"Retry-After", std::to_string(whole_seconds(*next - now))}});
 }
 
 Answer Ingest::hook(const std::string& workspace, const InboundRequest& request) {
@@ -139,10 +194,11 @@ Answer Ingest::hook(const std::string& workspace, const InboundRequest& request)
 
 Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourcePlan& source,
                                            const VerifiedRequest& request) {
-    auto outcome = normalize(plan, source.type, request);
+    auto outcome = normalize(plan, source.mapping, request);
     if (!outcome) return outcome.error();
     auto all = prepare(std::move(*outcome), plan.router, request, ids_);
     Arrival arrival;
+    arrival.request_id = request.request_id();
     for (auto& prepared : all) {
         guard_against_loops(prepared);
         add_subscribers(prepared.event);
@@ -219,9 +275,9 @@ bool Ingest::is_ours(const std::string& id) {
     return store_.event({id}).has_value() || store_.delivery({id}).has_value();
 }
 
-Result<NormalizeOutcome> Ingest::normalize(const IngestPlan& plan, const std::string& type,
+Result<NormalizeOutcome> Ingest::normalize(const IngestPlan& plan, const std::string& mapping,
                                            const VerifiedRequest& request) const {
-    return type == "record" ? normalize_record(request) : plan.normalizer.normalize(request, names_);
+    return mapping == "record" ? normalize_record(request) : plan.normalizer.normalize(request, names_);
 }
 
 void Ingest::add_subscribers(NewEvent& event) {
@@ -256,9 +312,12 @@ Answer Ingest::refuse_for_now(const SourceId& source) {
 Status Ingest::remap(const Event& event) {
     const auto plan = plan_();
     const auto source = plan->sources.find(event.source.value);
-    const auto type = source == plan->sources.end() ? std::string() : source->second.type;
-    const auto request = verified_before(event.source, type, event.intake, event.payload, event.received_at);
-    auto outcome = normalize(*plan, type, request);
+    const auto mapping = source == plan->sources.end() ? std::string() : source->second.mapping;
+    auto headers = store_.kept_headers(event.id);
+    if (!headers) return headers.error();
+    const auto request =
+        verified_before(event.source, mapping, event.intake, event.payload, event.received_at, std::move(*headers));
+    auto outcome = normalize(*plan, mapping, request);
     if (!outcome) return outcome.error();
     if (std::holds_alternative<Unmapped>(*outcome))
         return Error{Error::Kind::Conflict, "no mapping takes it: " + std::get<Unmapped>(*outcome).reason};

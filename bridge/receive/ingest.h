@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,9 @@
 #include "bridge/core/ids.h"
 #include "bridge/core/log.h"
 #include "bridge/normalize/normalizer.h"
+#include "bridge/receive/source_limits.h"
 #include "bridge/record/metrics.h"
+#include "bridge/record/rate_limit.h"
 #include "bridge/route/loop_guard.h"
 #include "bridge/route/router.h"
 #include "bridge/store/store.h"
@@ -22,8 +25,12 @@ namespace orbridge {
 struct SourcePlan {
     SourceId id;
     std::string type;
-    std::shared_ptr<const Verifier> push;   ///< /ingest/{source}
+    std::string mapping;                    ///< as SourceSettings::mapping
+    std::shared_ptr<const Verifier> push;   ///< /ingest/{source}; null: nothing is pushed by this source
     std::shared_ptr<const Verifier> hooks;  ///< /engine/…; null: this source has no hooks intake
+    bool enabled = true;
+    RateLimit limit{};  ///< of what is pushed and believed
+    int accepted_status = 202;
 };
 
 /// Everything of the configuration that decides what becomes of a request. Replaced whole on reload.
@@ -56,8 +63,10 @@ public:
     /// set before the first request.
     void refuse_new_when(std::function<bool()> full) { full_ = std::move(full); }
 
-    /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 503.
+    /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 410, 429, 503.
     Answer push(const std::string& source, const InboundRequest& request);
+    /// `GET /ingest/{source}`: 200 with what the sender asked back, 403, 404, 405, 410.
+    Answer challenge(const std::string& source, const InboundRequest& request);
     /// A schema hook: OpenRegister thinks it runs a Windmill flow. 200 {"status":"approved"} once stored.
     Answer hook(const std::string& workspace, const InboundRequest& request);
 
@@ -71,10 +80,11 @@ private:
     Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
                                        const VerifiedRequest& request);
     void record(const Prepared& prepared, const Accepted& accepted);
+    std::optional<Answer> over_limit(const SourcePlan& source, TimePoint now);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
     Answer refuse_for_now(const SourceId& source);
 
-    Result<NormalizeOutcome> normalize(const IngestPlan& plan, const std::string& type,
+    Result<NormalizeOutcome> normalize(const IngestPlan& plan, const std::string& mapping,
                                        const VerifiedRequest& request) const;
     void add_subscribers(NewEvent& event);
 
@@ -87,6 +97,7 @@ private:
     Log& log_;
     Wake wake_;
     Guarded<LoopGuard> loops_;
+    Guarded<SourceLimits> limits_;
     Subscribers subscribers_;
     std::function<bool()> full_ = [] { return false; };
 };

@@ -12,13 +12,14 @@ namespace orbridge {
 struct RateLimit {
     int requests = 0;
     milliseconds per{1'000};
+    friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
 /// A token bucket. It begins empty but for one token, so that a restart in the middle of a period never
-/// allows more than the limit. Pure: times are passed in; a clock that steps back refills nothing.
+/// allows more than the limit, unless told otherwise. Pure: times are passed in; a clock that steps back refills nothing.
 class TokenBucket {
 public:
-    explicit TokenBucket(RateLimit limit = {}) : limit_(limit), tokens_(1) {}
+    explicit TokenBucket(RateLimit limit = {}, int tokens = 1) : limit_(limit), tokens_(tokens) {}
 
     /// Takes one token if there is one.
     bool take(TimePoint now) {

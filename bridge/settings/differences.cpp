@@ -31,8 +31,32 @@ Fact hidden(const std::vector<Secret>& secrets) {
     return hidden(all);
 }
 
+std::string text_of(const RateLimit& rate) {
+    return rate.requests == 0 ? "" : std::to_string(rate.requests) + '/' + format_duration(rate.per);
+}
+
+Facts facts_of(const PushSettings& push) {
+    const auto& form = push.proof.signature;
+    const bool hex = form.encoding == SignatureForm::Encoding::Hex;
+    return {{"verify", shown(push.proof.scheme)},
+            {"public_key", shown(push.proof.public_keys)},
+            {"verify_token", hidden(push.proof.verify_token)},
+            {"tolerance", shown(push.proof.tolerance)},
+            {"signature.header", shown(form.header)},
+            {"signature.encoding", shown(hex ? "hex" : "base64")},
+            {"signature.prefix", shown(form.prefix)},
+            {"signature.timestamp_header", shown(form.timestamp_header)},
+            {"signature.id_header", shown(form.id_header)},
+            {"signature.content", shown(form.content)},
+            {"limit", shown(text_of(push.limit))},
+            {"enabled", shown(push.enabled ? "true" : "false")}};
+}
+
 Facts facts_of(const SourceSettings& source) {
-    return {{"type", shown(source.type)},
+    Facts facts;
+    if (source.type == "push") facts = facts_of(source.push);
+    facts.merge(Facts{{"type", shown(source.type)},
+            {"mapping", shown(source.mapping)},
             {"url", shown(source.url)},
             {"user", shown(source.user)},
             {"password", hidden(source.password)},
@@ -47,11 +71,8 @@ Facts facts_of(const SourceSettings& source) {
             {"reconcile_every", shown(source.reconcile_every)},
             {"names_every", shown(source.names_every)},
             {"timeout", shown(source.timeout)},
-            {"answer_bytes_max", shown_size(source.answer_bytes_max)}};
-}
-
-std::string text_of(const RateLimit& rate) {
-    return rate.requests == 0 ? "" : std::to_string(rate.requests) + '/' + format_duration(rate.per);
+            {"answer_bytes_max", shown_size(source.answer_bytes_max)}});
+    return facts;
 }
 
 std::string text_of(const std::optional<BreakerPolicy>& breaker) {

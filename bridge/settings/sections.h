@@ -9,6 +9,8 @@
 namespace orbridge {
 
 std::vector<SourceSettings> read_sources(const ConfigNode& root);
+/// What only `type: push` has; the rest of `source` is set already.
+void read_push_source(const ConfigNode& node, SourceSettings& source);
 std::vector<TargetSettings> read_targets(const ConfigNode& root);
 std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector<SourceSettings>& sources,
                                        const std::vector<TargetSettings>& targets);

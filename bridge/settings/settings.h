@@ -16,6 +16,7 @@
 #include "bridge/record/rate_limit.h"
 #include "bridge/record/settle.h"
 #include "bridge/settings/config_node.h"
+#include "bridge/verify/push_proof.h"
 
 namespace orbridge {
 
@@ -51,10 +52,18 @@ struct BacklogSettings {
     double warn_at = 0.8;                           ///< share of a limit that is said aloud
 };
 
+/// What only sources of type push have.
+struct PushSettings {
+    PushProof proof{};  ///< `verify` and what belongs to it
+    RateLimit limit{6'000, std::chrono::minutes{1}};  ///< of believed requests; above: 429
+    bool enabled = true;                              ///< off: its requests are answered 410
+};
+
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
-    std::string type;  ///< openregister, nextcloud, record, spidamin
+    std::string type;     ///< openregister, nextcloud, record, spidamin, push
+    std::string mapping;  ///< a word from `sources:` of the mapping files that read what it sends: mostly the type
     std::string url;   ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
     std::string user;  ///< with `password`: Basic
     Secret password;
@@ -70,6 +79,7 @@ struct SourceSettings {
     milliseconds names_every{std::chrono::minutes{10}};
     milliseconds timeout{10'000};
     std::size_t answer_bytes_max = 8 << 20;
+    PushSettings push{};
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };
 
@@ -158,7 +168,8 @@ struct Settings {
 
 /// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the
 /// configuration file, in its parent, or in /usr/share/orbridge; the first one found.
-inline const std::vector<std::string> kShippedMappings = {"openregister.yaml", "nextcloud.yaml"};
+inline const std::vector<std::string> kShippedMappings = {"openregister.yaml", "nextcloud.yaml", "github.yaml",
+                                                         "meta.yaml", "slack.yaml"};
 
 const char* to_text(LoopSettings::Policy policy);
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <set>
 
+#include "bridge/core/text.h"
 #include "bridge/settings/sections.h"
 
 namespace orbridge {
@@ -13,10 +14,12 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
     return std::find(all.begin(), all.end(), one) != all.end();
 }
 
+const std::vector<std::string> kTypes = {"openregister", "nextcloud", "record", "spidamin", "push"};
+
 std::string read_type(const ConfigNode& node) {
     const auto type = node["type"];
-    if (!type.present()) type.complain("missing, expected one of: openregister, nextcloud, record, spidamin");
-    return node.word("type", {"openregister", "nextcloud", "record", "spidamin"}, "");
+    if (!type.present()) type.complain("missing, expected one of: " + join(kTypes, ", "));
+    return node.word("type", kTypes, "");
 }
 
 void read_credentials(const ConfigNode& node, SourceSettings& source) {
@@ -110,6 +113,11 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     SourceSettings source;
     source.id = {name};
     source.type = read_type(node);
+    source.mapping = source.type;
+    if (source.type == "push") {
+        read_push_source(node, source);
+        return source;
+    }
     if (source.type == "record" || source.type == "spidamin") {
         read_plain_source(node, source);
         return source;

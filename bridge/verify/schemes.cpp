@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bridge/verify/first_present.h"
 #include "bridge/verify/hmac_sha256.h"
 #include "bridge/verify/shared_token.h"
 
@@ -44,26 +45,6 @@ const std::vector<Use>& uses() {
     return kUses;
 }
 
-class FirstPresent final : public Verifier {
-public:
-    struct Way {
-        std::string header;
-        std::shared_ptr<const Verifier> verifier;
-    };
-    explicit FirstPresent(std::vector<Way> ways) : ways_(std::move(ways)) {}
-
-    Status verify(const InboundRequest& request, TimePoint now) const override {
-        for (const auto& way : ways_)
-            if (find_header(request.headers, way.header) != nullptr) return way.verifier->verify(request, now);
-        std::string message = "no credentials: there is no";
-        for (const auto& way : ways_) message += (&way == &ways_.front() ? " " : " and no ") + way.header;
-        return Error{Error::Kind::Unauthorized, message};
-    }
-
-private:
-    std::vector<Way> ways_;
-};
-
 }  // namespace
 
 Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_type, Intake intake,
@@ -88,7 +69,7 @@ Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_typ
 
 std::shared_ptr<const Verifier> accept_unverified() {
     class Everyone final : public Verifier {
-        Status verify(const InboundRequest&, TimePoint) const override { return Ok{}; }
+        Result<Proof> verify(const InboundRequest&, TimePoint) const override { return Proof{}; }
     };
     return std::make_shared<Everyone>();
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "bridge/core/text.h"
+#include "bridge/verify/headers.h"
 
 namespace orbridge {
 namespace {
@@ -15,17 +16,16 @@ std::optional<std::string_view> bearer(std::string_view value) {
 
 }  // namespace
 
-Status SharedToken::verify(const InboundRequest& request, TimePoint) const {
-    const auto lines = count_header(request.headers, header_);
-    if (lines == 0) return Error{Error::Kind::Unauthorized, "no " + header_ + " header"};
-    if (lines > 1) return Error{Error::Kind::Unauthorized, "more than one " + header_ + " header"};
-    const auto& value = *find_header(request.headers, header_);
+Result<Proof> SharedToken::verify(const InboundRequest& request, TimePoint) const {
+    const auto only = only_header(request.headers, header_);
+    if (!only) return only.error();
+    const auto& value = **only;
     const auto given = equal_ignoring_case(header_, "Authorization") ? bearer(value) : std::optional(trim(value));
     if (!given) return Error{Error::Kind::Unauthorized, header_ + " is not a bearer token"};
     bool good = false;
     for (const auto& token : tokens_) good |= equal_constant_time(*given, token.reveal()) && !token.empty();
     if (!good) return Error{Error::Kind::Unauthorized, header_ + " holds an unknown token"};
-    return Ok{};
+    return Proof{};
 }
 
 }  // namespace orbridge

@@ -15,7 +15,7 @@ public:
     SharedToken(std::string header, std::vector<Secret> tokens)
         : header_(std::move(header)), tokens_(std::move(tokens)) {}
 
-    Status verify(const InboundRequest& request, TimePoint now) const override;
+    Result<Proof> verify(const InboundRequest& request, TimePoint now) const override;
 
 private:
     std::string header_;

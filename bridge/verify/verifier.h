@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bridge/core/clock.h"
@@ -10,12 +11,25 @@
 
 namespace orbridge {
 
+/// What else a verifier found in a request that it believes.
+struct Proof {
+    /// Names this request among all of its source: another one of this name is the same again, whatever is in
+    /// it. Empty: the scheme has no such name.
+    std::string request_id;
+};
+
 /// Seam. Decides from the raw request whether its sender may be believed. Safe from any thread; all
 /// comparisons of secrets take constant time. Unauthorized: what is wrong, never what was expected.
 class Verifier {
 public:
     virtual ~Verifier() = default;
-    virtual Status verify(const InboundRequest& request, TimePoint now) const = 0;
+    virtual Result<Proof> verify(const InboundRequest& request, TimePoint now) const = 0;
+
+    /// A GET that asks whether this sender is expected (WebSub's `hub.challenge`): the text to answer, or
+    /// Unauthorized. Nothing: the scheme asks no such thing.
+    virtual std::optional<Result<std::string>> challenge(const InboundRequest& request) const;
+    /// The text that a believed request wants instead of being an event (Slack's `url_verification`).
+    virtual std::optional<std::string> greeting(const InboundRequest& believed) const;
 };
 
 /// A request whose sender was believed. Only verify_request() makes one, so whatever takes a
@@ -28,6 +42,7 @@ public:
     const std::string& body() const { return body_; }
     const Headers& headers() const { return headers_; }
     TimePoint received_at() const { return received_at_; }
+    const std::string& request_id() const { return request_id_; }  ///< Proof::request_id
 
 private:
     VerifiedRequest() = default;
@@ -42,6 +57,7 @@ private:
     std::string body_;
     Headers headers_;
     TimePoint received_at_{};
+    std::string request_id_;
 };
 
 Result<VerifiedRequest> verify_request(const Verifier& verifier, InboundRequest request, const SourceId& source,

@@ -4,10 +4,17 @@
 
 namespace orbridge {
 
+std::optional<Result<std::string>> Verifier::challenge(const InboundRequest&) const { return std::nullopt; }
+std::optional<std::string> Verifier::greeting(const InboundRequest&) const { return std::nullopt; }
+
 Result<VerifiedRequest> verify_request(const Verifier& verifier, InboundRequest request, const SourceId& source,
                                        const std::string& source_type, Intake intake, TimePoint now) {
-    if (const auto status = verifier.verify(request, now); !status) return status.error();
-    return verified_before(source, source_type, intake, std::move(request.body), now, std::move(request.headers));
+    auto proof = verifier.verify(request, now);
+    if (!proof) return proof.error();
+    auto verified =
+        verified_before(source, source_type, intake, std::move(request.body), now, std::move(request.headers));
+    verified.request_id_ = std::move(proof->request_id);
+    return verified;
 }
 
 VerifiedRequest verified_before(const SourceId& source, const std::string& source_type, Intake intake, std::string body,

@@ -64,7 +64,7 @@ std::shared_ptr<const IngestPlan> make_ingest_plan(const World& world, const std
     for (const auto& target : world.config.targets)
         if (configured.count(target.id) != 0) routes.push_back(route_to(target, world.bug));
     std::map<std::string, SourcePlan> sources;
-    sources["cloud"] = {{"cloud"}, "openregister", accept_unverified(), accept_unverified()};
+    sources["cloud"] = {{"cloud"}, "openregister", "openregister", accept_unverified(), accept_unverified()};
     return std::make_shared<const IngestPlan>(
         IngestPlan{std::move(sources), Normalizer(std::move(mappings)), Router(routes)});
 }

@@ -17,8 +17,10 @@ void check_golden(const std::string& folder, const std::string& ending, const st
                   const std::string& golden_folder) {
     Complaints complaints;
     const std::string mappings = ORBRIDGE_ROOT "/mappings/";
-    const Normalizer normalizer(load_mappings(
-        {mappings + "openregister.yaml", mappings + "nextcloud.yaml", mappings + "spidamin.yaml"}, complaints));
+    std::vector<std::string> all;
+    for (const auto* name : {"openregister", "nextcloud", "spidamin", "github", "meta", "slack"})
+        all.push_back(mappings + name + ".yaml");
+    const Normalizer normalizer(load_mappings(all, complaints));
     BOOST_REQUIRE(complaints.empty());
     Names names;
     names.replace({"cloud"}, "register", {{"3", "publicaties"}});
@@ -48,5 +50,9 @@ BOOST_AUTO_TEST_CASE(openregister_hooks) {
 BOOST_AUTO_TEST_CASE(nextcloud) { check_golden("nextcloud/payloads", ".json", "nextcloud", "nextcloud"); }
 
 BOOST_AUTO_TEST_CASE(spidamin_events) { check_golden("spidamin", ".json", "spidamin", "spidamin"); }
+
+BOOST_AUTO_TEST_CASE(P9_github_events) { check_golden("github", ".http", "github", "github"); }
+BOOST_AUTO_TEST_CASE(P9_meta_events) { check_golden("meta", ".http", "meta", "meta"); }
+BOOST_AUTO_TEST_CASE(P9_slack_events) { check_golden("slack", ".http", "slack", "slack"); }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -165,7 +165,7 @@ log: {level: loud}
            "c.yaml:7:3: sources.cloud.password: missing beside `user`",
            "c.yaml:7:3: sources.cloud: cannot register without `public_url` at the top of the file: the address at "
            "which the source reaches us; or `register: off`",
-           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record, spidamin",
+           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record, spidamin, push",
            "c.yaml:9:10: sources.cloud.url: does not begin with http:// or https://, expected a URL like "
            "https://host/path",
            "c.yaml:11:13: sources.cloud.secret: the environment variable ORBRIDGE_TEST_NONE is not set",
@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
         {kPush, {}},
         {"sources: [a]\n", {"c.yaml:1:1: sources: expected a mapping, found a list"}},
         {"sources: {s: {secret: x, register: off}}\n",
-         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud, record, spidamin"}},
+         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud, record, spidamin, push"}},
         {"sources: {s: {type: nextcloud, register: off, secret_file: /run/secrets/empty}}\n",
          {"c.yaml:1:60: sources.s.secret_file: file `" + (place.path / "secrets/empty").string() +
           "`: its first line is empty"}},
