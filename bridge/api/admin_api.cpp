@@ -118,7 +118,7 @@ Answer AdminApi::events(const InboundRequest& request) {
     if (!rows) return error_answer(rows.error());
     JsonWriter json;
     json.object().key("events").array();
-    for (const auto& row : *rows) write_event(json, row, false);
+    for (const auto& row : *rows) write_event(json, row);
     json.end();
     if (rows->size() == static_cast<std::size_t>(wanted.limit)) json.member("next_before", rows->back().sequence);
     json.end();
@@ -129,8 +129,10 @@ Answer AdminApi::event(const InboundRequest& request, const std::string& id) {
     if (auto refusal = refuse(request)) return *refusal;
     const auto event = parts_.store.event({id});
     if (!event) return error_answer(event.error());
+    const auto kept = parts_.store.kept_headers({id});
+    if (!kept) return error_answer(kept.error());
     JsonWriter json;
-    write_event(json, *event, true);
+    write_whole_event(json, *event, *kept);
     return ok(json);
 }
 
@@ -200,7 +202,7 @@ Answer AdminApi::explain(const InboundRequest& request, const std::string& event
     if (!rows) return error_answer(rows.error());
     JsonWriter json;
     json.object().key("event");
-    write_event(json, *event, false);
+    write_event(json, *event);
     json.key("deliveries").array();
     for (const auto& row : *rows) write_story(json, row);
     json.end().key("routes");

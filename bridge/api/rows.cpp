@@ -11,16 +11,32 @@ void optional_text(JsonWriter& json, std::string_view name, const std::string& t
     if (!text.empty()) json.member(name, text);
 }
 
-}  // namespace
-
-void write_event(JsonWriter& json, const Event& event, bool with_payload) {
-    json.object().member("id", event.id.value).member("sequence", event.sequence);
+void write_members(JsonWriter& json, const Event& event) {
+    json.member("id", event.id.value).member("sequence", event.sequence);
     json.member("source", event.source.value).member("intake", to_text(event.intake));
     json.member("state", event.state == EventState::Mapped ? "mapped" : "unmapped");
     json.member("class", event.event_class).member("channel", event.channel).member("event_name", event.event_name);
     optional_text(json, "subject", event.subject);
     json.member("occurred_at", to_iso8601(event.occurred_at)).member("received_at", to_iso8601(event.received_at));
-    if (with_payload) json.member_raw("payload", event.payload.empty() ? "null" : event.payload);
+}
+
+}  // namespace
+
+void write_event(JsonWriter& json, const Event& event) {
+    json.object();
+    write_members(json, event);
+    json.end();
+}
+
+void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept) {
+    json.object();
+    write_members(json, event);
+    json.member_raw("payload", event.payload.empty() ? "null" : event.payload);
+    if (!kept.empty()) {
+        json.key("headers").object();
+        for (const auto& header : kept) json.member(header.name, header.value);
+        json.end();
+    }
     json.end();
 }
 

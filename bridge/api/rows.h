@@ -9,7 +9,9 @@
 /// How the store's rows look in the admin API (docs/api.yaml has the schemas).
 namespace orbridge {
 
-void write_event(JsonWriter& json, const Event& event, bool with_payload);
+void write_event(JsonWriter& json, const Event& event);
+/// With its payload, and what was kept of its request's headers.
+void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept);
 void write_delivery(JsonWriter& json, const DeliveryRow& row);
 void write_attempt(JsonWriter& json, const Attempt& attempt);
 void write_job(JsonWriter& json, const FollowedJob& job);

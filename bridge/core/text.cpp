@@ -61,8 +61,8 @@ std::optional<std::string> from_hex(std::string_view text) {
 std::optional<std::string> from_base64(std::string_view text) {
     if (text.size() > std::numeric_limits<int>::max()) return std::nullopt;
     std::string bytes(text.size() / 4 * 3 + 3, '\0');
-    const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), as_bytes(text),
-                                       static_cast<int>(text.size()));
+    const int length =
+        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), as_bytes(text), static_cast<int>(text.size()));
     if (length < 0) return std::nullopt;
     const auto padding =
         std::count(text.end() - static_cast<std::ptrdiff_t>(std::min<std::size_t>(2, text.size())), text.end(), '=');

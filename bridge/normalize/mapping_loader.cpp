@@ -246,8 +246,8 @@ private:
             if (paths.empty()) level.complain("must not be empty");
             made_.each.push_back(std::move(paths));
         }
-        made_.each_max = static_cast<std::size_t>(
-            node.integer("each_max", static_cast<std::int64_t>(made_.each_max), 1, 1'000'000));
+        made_.each_max =
+            static_cast<std::size_t>(node.integer("each_max", static_cast<std::int64_t>(made_.each_max), 1, 1'000'000));
     }
 
     void read_headers(const ConfigNode& node) {

@@ -138,9 +138,8 @@ bool take_apart(const Mapping& mapping, std::size_t level, const Item& whole, st
 bool has_list(const Mapping& mapping, const Json& root) {
     if (mapping.each.empty()) return false;
     const auto& paths = mapping.each.front();
-    return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
-        return (path == "." ? root : root.path(path)).is_array();
-    });
+    return std::any_of(paths.begin(), paths.end(),
+                       [&](const std::string& path) { return (path == "." ? root : root.path(path)).is_array(); });
 }
 
 /// The events in a request: all elements of the lists that a mapping takes apart, else the request itself.
@@ -209,9 +208,10 @@ Result<NormalizeOutcome> Normalizer::normalize(const VerifiedRequest& request, c
             // The key of one event must not make a duplicate of the others in its batch.
             if (items->size() > 1 && !missed->dedup_key.empty())
                 missed->dedup_key = to_hex(sha256(missed->dedup_key + std::string((*document)->text())));
-            return NormalizeOutcome(Unmapped{std::move(missed->event_class), where + missed->reason,
-                                             std::string((*document)->text()), std::move(missed->dedup_key),
-                                             kept_headers(mappings_->headers(request.source_type()), request.headers())});
+            return NormalizeOutcome(
+                Unmapped{std::move(missed->event_class), where + missed->reason, std::string((*document)->text()),
+                         std::move(missed->dedup_key),
+                         kept_headers(mappings_->headers(request.source_type()), request.headers())});
         }
         events.push_back(std::get<Normalized>(std::move(tried)));
     }

@@ -16,7 +16,8 @@ struct RateLimit {
 };
 
 /// A token bucket. It begins empty but for one token, so that a restart in the middle of a period never
-/// allows more than the limit, unless told otherwise. Pure: times are passed in; a clock that steps back refills nothing.
+/// allows more than the limit, unless told otherwise. Pure: times are passed in; a clock that steps back refills
+/// nothing.
 class TokenBucket {
 public:
     explicit TokenBucket(RateLimit limit = {}, int tokens = 1) : limit_(limit), tokens_(tokens) {}

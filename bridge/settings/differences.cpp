@@ -56,22 +56,22 @@ Facts facts_of(const SourceSettings& source) {
     Facts facts;
     if (source.type == "push") facts = facts_of(source.push);
     facts.merge(Facts{{"type", shown(source.type)},
-            {"mapping", shown(source.mapping)},
-            {"url", shown(source.url)},
-            {"user", shown(source.user)},
-            {"password", hidden(source.password)},
-            {"token", hidden(source.bearer)},
-            {"secret", hidden(source.secrets)},
-            {"hook_token", hidden(source.hook_token)},
-            {"verify", shown(source.unverified ? "none" : "auto")},
-            {"paths", shown(source.paths)},
-            {"register", shown(source.intakes_wanted)},
-            {"classes", shown(source.classes)},
-            {"schemas", shown(source.schemas)},
-            {"reconcile_every", shown(source.reconcile_every)},
-            {"names_every", shown(source.names_every)},
-            {"timeout", shown(source.timeout)},
-            {"answer_bytes_max", shown_size(source.answer_bytes_max)}});
+                      {"mapping", shown(source.mapping)},
+                      {"url", shown(source.url)},
+                      {"user", shown(source.user)},
+                      {"password", hidden(source.password)},
+                      {"token", hidden(source.bearer)},
+                      {"secret", hidden(source.secrets)},
+                      {"hook_token", hidden(source.hook_token)},
+                      {"verify", shown(source.unverified ? "none" : "auto")},
+                      {"paths", shown(source.paths)},
+                      {"register", shown(source.intakes_wanted)},
+                      {"classes", shown(source.classes)},
+                      {"schemas", shown(source.schemas)},
+                      {"reconcile_every", shown(source.reconcile_every)},
+                      {"names_every", shown(source.names_every)},
+                      {"timeout", shown(source.timeout)},
+                      {"answer_bytes_max", shown_size(source.answer_bytes_max)}});
     return facts;
 }
 

@@ -54,7 +54,7 @@ struct BacklogSettings {
 
 /// What only sources of type push have.
 struct PushSettings {
-    PushProof proof{};  ///< `verify` and what belongs to it
+    PushProof proof{};                                ///< `verify` and what belongs to it
     RateLimit limit{6'000, std::chrono::minutes{1}};  ///< of believed requests; above: 429
     bool enabled = true;                              ///< off: its requests are answered 410
 };
@@ -64,8 +64,8 @@ struct SourceSettings {
     SourceId id;
     std::string type;     ///< openregister, nextcloud, record, spidamin, push
     std::string mapping;  ///< a word from `sources:` of the mapping files that read what it sends: mostly the type
-    std::string url;   ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
-    std::string user;  ///< with `password`: Basic
+    std::string url;      ///< base of the Nextcloud; may be empty if nothing is registered and no names are wanted
+    std::string user;     ///< with `password`: Basic
     Secret password;
     Secret bearer;                            ///< `token`: instead of user and password
     std::vector<Secret> secrets;              ///< `secret`: of push intakes; the first is registered, all are accepted
@@ -169,7 +169,7 @@ struct Settings {
 /// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the
 /// configuration file, in its parent, or in /usr/share/orbridge; the first one found.
 inline const std::vector<std::string> kShippedMappings = {"openregister.yaml", "nextcloud.yaml", "github.yaml",
-                                                         "meta.yaml", "slack.yaml"};
+                                                          "meta.yaml", "slack.yaml"};
 
 const char* to_text(LoopSettings::Policy policy);
 

@@ -18,9 +18,7 @@ Result<const std::string*> only_header(const Headers& headers, std::string_view 
 }
 
 Status fresh(std::string_view header, std::string_view text, TimePoint now, milliseconds tolerance) {
-    const auto wrong = [&](const char* what) {
-        return Error{Error::Kind::Unauthorized, std::string(header) + what};
-    };
+    const auto wrong = [&](const char* what) { return Error{Error::Kind::Unauthorized, std::string(header) + what}; };
     std::int64_t number = 0;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
     const bool digits = text.find_first_not_of("0123456789") == std::string_view::npos;

@@ -15,10 +15,10 @@ struct PushScheme {
     enum class Secrets { None, Required, OrPublicKeys };
     std::string_view name;
     Secrets secrets = Secrets::Required;
-    bool timed = false;         ///< `tolerance` means something (of `hmac` only with a timestamp)
-    bool verify_token = false;  ///< so does `verify_token`
-    bool form = false;          ///< so does `signature`
-    std::string_view mapping{}; ///< that reads its requests if the source names none; empty: it must name one
+    bool timed = false;          ///< `tolerance` means something (of `hmac` only with a timestamp)
+    bool verify_token = false;   ///< so does `verify_token`
+    bool form = false;           ///< so does `signature`
+    std::string_view mapping{};  ///< that reads its requests if the source names none; empty: it must name one
     /// Of a stored event: 202, but 200 where the sender is documented to take nothing else for good.
     int accepted_status = 202;
     Result<std::shared_ptr<const Verifier>> (*make)(const PushProof& proof) = nullptr;

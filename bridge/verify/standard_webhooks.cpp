@@ -33,7 +33,8 @@ bool signed_by(std::string_view public_key, std::string_view signature, std::str
     const std::unique_ptr<EVP_PKEY, Release> key(
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(public_key), public_key.size()));
     const std::unique_ptr<EVP_MD_CTX, Release> context(EVP_MD_CTX_new());
-    if (!key || !context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1) return false;
+    if (!key || !context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1)
+        return false;
     return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(content), content.size()) ==
            1;
 }

@@ -11,8 +11,9 @@
 namespace orbridge {
 
 /// Standard Webhooks (standard-webhooks.md, "Signature scheme"): `webhook-signature` holds signatures of
-/// `<webhook-id>.<webhook-timestamp>.<body>`, parted by spaces: `v1,` and Base64 of HMAC-SHA256, or `v1a,` and Base64 of
-/// an ed25519 signature. One good one is enough; versions that are not known are passed over. The id names the request.
+/// `<webhook-id>.<webhook-timestamp>.<body>`, parted by spaces: `v1,` and Base64 of HMAC-SHA256, or `v1a,` and Base64
+/// of an ed25519 signature. One good one is enough; versions that are not known are passed over. The id names the
+/// request.
 class StandardWebhooks final : public Verifier {
 public:
     /// Secrets as webhook_key() takes them; public keys `whpk_` and Base64. Invalid: nothing to know anybody by, or a

@@ -62,9 +62,9 @@ SourcePlan source(const std::string& scheme, const std::string& mapping) {
     plan.id = {scheme};
     plan.type = "push";
     plan.mapping = mapping;
-    plan.push = verifier_for(
-                    PushProof{.scheme = scheme, .secrets = {Secret(kSecret)}, .verify_token = Secret("verify-token")})
-                    .value();
+    plan.push =
+        verifier_for(PushProof{.scheme = scheme, .secrets = {Secret(kSecret)}, .verify_token = Secret("verify-token")})
+            .value();
     plan.accepted_status = known->accepted_status;
     return plan;
 }
@@ -80,14 +80,15 @@ struct World {
     std::map<std::string, SourcePlan> sources;
     std::shared_ptr<const MappingSet> mappings = shipped();
     std::vector<TargetId> woken;
-    Ingest ingest{[this] { return plan(); },
-                  store,
-                  names,
-                  ids,
-                  clock,
-                  metrics,
-                  log,
-                  [this](const std::vector<TargetId>& targets) { woken.insert(woken.end(), targets.begin(), targets.end()); }};
+    Ingest ingest{
+        [this] { return plan(); },
+        store,
+        names,
+        ids,
+        clock,
+        metrics,
+        log,
+        [this](const std::vector<TargetId>& targets) { woken.insert(woken.end(), targets.begin(), targets.end()); }};
 
     World() {
         for (const auto* scheme : {"github", "meta", "slack"}) sources[scheme] = source(scheme, scheme);
@@ -239,10 +240,13 @@ BOOST_AUTO_TEST_CASE(P9_each_event_of_a_batch_is_known_again_by_itself) {
 
 BOOST_AUTO_TEST_CASE(P9_a_batch_with_one_event_that_no_rule_takes_becomes_all_its_events_when_there_is_one) {
     World world;
-    const std::string head = "mapping: m\nsources: [meta]\nclass: field\neach: [entry, changes]\n"
-                             "dedup: ['root:entry']\nrules:\n";
-    const std::string rule = "  - {name: a, class: feed, channel: X, event_name: 'f:{class}', dedup: ['parent:id', .], payload: .}\n";
-    const std::string other = "  - {name: b, class: name, channel: X, event_name: n, dedup: ['parent:id', .], payload: .}\n";
+    const std::string head =
+        "mapping: m\nsources: [meta]\nclass: field\neach: [entry, changes]\n"
+        "dedup: ['root:entry']\nrules:\n";
+    const std::string rule =
+        "  - {name: a, class: feed, channel: X, event_name: 'f:{class}', dedup: ['parent:id', .], payload: .}\n";
+    const std::string other =
+        "  - {name: b, class: name, channel: X, event_name: n, dedup: ['parent:id', .], payload: .}\n";
     world.mappings = written(head + rule);
     BOOST_TEST(world.ingest.push("meta", from_meta(kTwoByTwo)).status == 200);
     auto events = world.events();
@@ -260,10 +264,12 @@ BOOST_AUTO_TEST_CASE(P9_a_batch_with_one_event_that_no_rule_takes_becomes_all_it
 
 BOOST_AUTO_TEST_CASE(P9_an_unmapped_event_keeps_the_headers_its_mapping_will_need_and_no_secret) {
     World world;
-    const std::string head = "mapping: m\nsources: [github]\nclass: header:X-GitHub-Event\nkeep_headers: [X-Later]\n"
-                             "dedup: ['header:X-GitHub-Delivery']\nrules:\n";
-    const std::string rule = "  - {name: a, class: issues, channel: Issue, event_name: '{class}:{later}',"
-                             " fields: {later: 'header:X-Later'}, payload: .}\n";
+    const std::string head =
+        "mapping: m\nsources: [github]\nclass: header:X-GitHub-Event\nkeep_headers: [X-Later]\n"
+        "dedup: ['header:X-GitHub-Delivery']\nrules:\n";
+    const std::string rule =
+        "  - {name: a, class: issues, channel: Issue, event_name: '{class}:{later}',"
+        " fields: {later: 'header:X-Later'}, payload: .}\n";
     world.mappings = written(head + "  - {name: z, class: never, channel: X, event_name: x, payload: .}\n");
     auto request = from_github("issues", "d-1", R"({"action":"opened"})");
     request.headers.push_back({"X-Later", std::string(5000, 'x')});
@@ -284,8 +290,9 @@ BOOST_AUTO_TEST_CASE(P9_an_unmapped_event_keeps_the_headers_its_mapping_will_nee
 
 BOOST_AUTO_TEST_CASE(P9_more_events_than_a_mapping_allows_are_refused) {
     World world;
-    world.mappings = written("mapping: m\nsources: [meta]\nclass: field\neach: [entry, changes]\neach_max: 3\n"
-                             "rules:\n  - {name: a, class: '.*', channel: X, event_name: n, payload: .}\n");
+    world.mappings = written(
+        "mapping: m\nsources: [meta]\nclass: field\neach: [entry, changes]\neach_max: 3\n"
+        "rules:\n  - {name: a, class: '.*', channel: X, event_name: n, payload: .}\n");
     const auto answer = world.ingest.push("meta", from_meta(kTwoByTwo));
     BOOST_TEST(answer.status == 400);
     BOOST_TEST(answer.body.find("more than 3 events") != std::string::npos);

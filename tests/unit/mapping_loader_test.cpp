@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_manual_do_what_it_says) {
         check_example(blocks[i].text, blocks[i + 1].text, blocks[i + 2].text);
         ++examples;
     }
-    BOOST_TEST(examples == 4u);
+    BOOST_TEST(examples == 5u);
 }
 
 BOOST_AUTO_TEST_CASE(the_least_that_works_has_no_complaints) { BOOST_TEST(complaints_about(kHead + kRule).empty()); }
@@ -202,6 +202,36 @@ BOOST_AUTO_TEST_CASE(a_batch_with_an_unknown_event_is_kept_whole) {
     BOOST_TEST(text.find("event 2: no rule for it") != std::string::npos);
     BOOST_TEST(text.find(R"("body":[{"type":"x"},{"type":"y"}])") != std::string::npos);
     BOOST_TEST(outcome_of(mapping, "[]") == R"({"mapped":[]})");
+}
+
+BOOST_AUTO_TEST_CASE(lists_in_lists_are_given_level_by_level) {
+    const auto with_each = [](const std::string& each) {
+        return complaints_about(kHead + "each: " + each + '\n' + kRule);
+    };
+    for (const auto* good : {"a.b", ".", "[a]", "[a, b]", "[a, [b, c]]", "[[a, b], .]"})
+        BOOST_TEST(with_each(good).empty(), good);
+    BOOST_TEST(complains(with_each("[a, 'root:b']"), "m.yaml:4:", "each[1]: expected a path to a list"));
+    BOOST_TEST(complains(with_each("'{class}'"), "each", "expected a path to a list"));
+    BOOST_TEST(complains(with_each("[a, []]"), "each[1]", "must not be empty"));
+    BOOST_TEST(complains(with_each("a\neach_max: 0"), "each_max", "1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_mapping_may_not_read_headers_that_hold_secrets) {
+    for (const auto* name :
+         {"Authorization", "x-api-key", "Cookie", "X-Hub-Signature-256", "X-Orbridge-Secret", "X-Token"}) {
+        const auto read = kHead + "fields: {f: 'header:" + name + "'}\n" + kRule;
+        BOOST_TEST(complains(complaints_about(read), "fields.f", "may hold a secret"), name);
+        BOOST_TEST(complains(complaints_about(kHead + "keep_headers: [" + name + "]\n" + kRule), "keep_headers[0]",
+                             "may hold a secret"),
+                   name);
+    }
+    BOOST_TEST(complains(complaints_about(kHead + "fields: {f: 'header:X-{class}'}\n" + kRule), "fields.f",
+                         "no fields in it"));
+    BOOST_TEST(complaints_about(kHead + "keep_headers: [X-GitHub-Event]\n" + kRule).empty());
+    std::string many;
+    for (int i = 0; i < 33; ++i) many += "X-" + std::to_string(i) + ", ";
+    BOOST_TEST(
+        complains(complaints_about(kHead + "keep_headers: [" + many + "X]\n" + kRule), "keep_headers", "more than 32"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,8 +96,8 @@ InboundRequest get(const std::string& query) {
 }
 
 std::shared_ptr<const Verifier> meta(const std::string& verify_token) {
-    return verifier_for(PushProof{
-                            .scheme = "meta", .secrets = {Secret("app-secret")}, .verify_token = Secret(verify_token)})
+    return verifier_for(
+               PushProof{.scheme = "meta", .secrets = {Secret("app-secret")}, .verify_token = Secret(verify_token)})
         .value();
 }
 
@@ -188,7 +188,8 @@ BOOST_AUTO_TEST_CASE(P3_a_body_is_signed_as_it_came_with_all_its_spaces_and_esca
 BOOST_AUTO_TEST_CASE(P4_what_was_signed_too_long_ago_or_ahead_is_not_believed) {
     std::size_t timed = 0;
     for (auto vector : vectors()) {
-        if (vector.name != "slack" && vector.name != "standard-webhooks" && vector.name != "hmac-base64-timed") continue;
+        if (vector.name != "slack" && vector.name != "standard-webhooks" && vector.name != "hmac-base64-timed")
+            continue;
         ++timed;
         const auto signed_at = vector.now;
         for (const auto tolerance : {300'000ms, 10'000ms}) {
@@ -206,8 +207,8 @@ BOOST_AUTO_TEST_CASE(P4_what_was_signed_too_long_ago_or_ahead_is_not_believed) {
 
 BOOST_AUTO_TEST_CASE(P4_a_time_that_is_none_is_not_believed) {
     auto vector = vector_named("slack");
-    for (const std::string time : {"", "-1700000000", "1700000000.5", " 1700000000", "0x1", "1e9", "9999999999999999999",
-                                   "170000000000000000000000000000"}) {
+    for (const std::string time : {"", "-1700000000", "1700000000.5", " 1700000000", "0x1", "1e9",
+                                   "9999999999999999999", "170000000000000000000000000000"}) {
         vector.request.headers = {
             {"X-Slack-Signature", "v0=" + hmac_hex("slack-secret", "v0:" + time + ":" + vector.request.body)},
             {"X-Slack-Request-Timestamp", time}};
@@ -251,7 +252,8 @@ BOOST_AUTO_TEST_CASE(P5_one_good_signature_of_several_is_enough) {
             header.value = value;
             BOOST_TEST(believed(vector), value);
         }
-        for (const auto& value : {other, std::string("v2") + good.substr(2), std::string(" "), "v1, " + good.substr(3)}) {
+        for (const auto& value :
+             {other, std::string("v2") + good.substr(2), std::string(" "), "v1, " + good.substr(3)}) {
             header.value = value;
             BOOST_TEST(!believed(vector), value);
         }
@@ -288,7 +290,8 @@ BOOST_AUTO_TEST_CASE(P6_github_and_meta_take_no_sha1_and_no_signature_without_it
         BOOST_TEST(!believed(vector), name);
         vector.request.headers = {{"X-Hub-Signature", signature}};
         BOOST_TEST(!believed(vector), name);
-        for (const auto& value : {signature.substr(7), "sha1=" + signature.substr(7), "SHA256=" + signature.substr(7)}) {
+        for (const auto& value :
+             {signature.substr(7), "sha1=" + signature.substr(7), "SHA256=" + signature.substr(7)}) {
             vector.request.headers = {{"X-Hub-Signature-256", value}};
             BOOST_TEST(!believed(vector), value);
         }
@@ -334,7 +337,8 @@ BOOST_AUTO_TEST_CASE(a_form_that_signs_no_body_or_asks_for_what_there_is_not_can
                                       .signature = {.header = "X", .content = content}})
             .has_value();
     };
-    for (const auto* good : {"{body}", "a{body}", "{timestamp}.{body}", "{id}{id}{body}|"}) BOOST_TEST(with_content(good));
+    for (const auto* good : {"{body}", "a{body}", "{timestamp}.{body}", "{id}{id}{body}|"})
+        BOOST_TEST(with_content(good));
     for (const auto* bad : {"", "{timestamp}", "{body", "{bodies}", "{}", "{body}{nonce}", "body"})
         BOOST_TEST(!with_content(bad), bad);
     BOOST_TEST(!verifier_for(PushProof{.scheme = "hmac", .secrets = {Secret("s")}}).has_value());

@@ -1,23 +1,28 @@
 // Row P2, and every other mistake in a source of type push that can be told before it costs an event.
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <set>
 
 #include "bridge/plan.h"
 #include "bridge/settings/settings.h"
+#include "bridge/verify/push_schemes.h"
+#include "tests/support/recorded.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
 
 namespace {
 
+const std::string kMappings =
+    "mappings: [" ORBRIDGE_ROOT "/mappings/github.yaml, " ORBRIDGE_ROOT "/mappings/meta.yaml, " ORBRIDGE_ROOT
+    "/mappings/slack.yaml, " ORBRIDGE_ROOT "/mappings/openregister.yaml]\n";
+
 struct Read {
     Complaints complaints;
     Settings settings;
     /// `source`: the keys of one source of type push.
     explicit Read(const std::string& source) {
-        const std::string text = "mappings: [" ORBRIDGE_ROOT "/mappings/github.yaml, " ORBRIDGE_ROOT
-                                 "/mappings/meta.yaml, " ORBRIDGE_ROOT "/mappings/slack.yaml, " ORBRIDGE_ROOT
-                                 "/mappings/openregister.yaml]\nsources:\n  s: {type: push, " +
-                                 source + "}\n";
+        const auto text = kMappings + "sources:\n  s: {type: push, " + source + "}\n";
         settings = read_settings(ConfigNode::parse(text, "c.yaml", complaints), complaints);
         if (complaints.empty()) make_plan(settings, {}, complaints);
     }
@@ -49,7 +54,8 @@ BOOST_AUTO_TEST_CASE(P2_a_source_without_verify_is_refused_at_start_and_none_mus
 
 BOOST_AUTO_TEST_CASE(P1_every_scheme_can_be_configured) {
     for (const auto* source :
-         {"verify: openregister, secret: x", "verify: github, secret: [x, y]", "verify: meta, secret: x, verify_token: t",
+         {"verify: openregister, secret: x", "verify: github, secret: [x, y]",
+          "verify: meta, secret: x, verify_token: t",
           "verify: standard-webhooks, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, mapping: record",
           "verify: standard-webhooks, public_key: whpk_ebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=, mapping: record",
           "verify: slack, secret: x, tolerance: 1m", "verify: bearer, secret: x, mapping: record",
@@ -86,7 +92,9 @@ BOOST_AUTO_TEST_CASE(a_source_must_say_who_reads_it_and_that_mapping_must_be_the
 }
 
 BOOST_AUTO_TEST_CASE(a_form_of_signature_must_make_sense) {
-    const auto form = [](const std::string& keys) { return "verify: hmac, secret: x, mapping: record, signature: {" + keys + "}"; };
+    const auto form = [](const std::string& keys) {
+        return "verify: hmac, secret: x, mapping: record, signature: {" + keys + "}";
+    };
     refused("verify: hmac, secret: x, mapping: record", "signature", "missing");
     refused(form("prefix: x"), "signature.header", "missing");
     refused(form("header: 'X Sig'"), "signature.header", "not the name of a header");
@@ -94,7 +102,8 @@ BOOST_AUTO_TEST_CASE(a_form_of_signature_must_make_sense) {
     refused(form("header: X, content: '{timestamp}.{body}'"), "signature.timestamp_header", "missing");
     refused(form("header: X, content: '{id}{body}'"), "signature.id_header", "missing");
     refused(form("header: X, content: '{timestamp}', timestamp_header: T"), "signature.content", "no {body}");
-    refused(form("header: X, content: '{body}', timestamp_header: T"), "signature.content", "does not sign the {timestamp}");
+    refused(form("header: X, content: '{body}', timestamp_header: T"), "signature.content",
+            "does not sign the {timestamp}");
     refused(form("header: X, content: '{nonce}{body}'"), "signature.content", "brace");
     const Read timed(form("header: X, timestamp_header: T") + ", tolerance: 30s");
     BOOST_TEST(timed.complaint() == "");
@@ -105,6 +114,37 @@ BOOST_AUTO_TEST_CASE(a_form_of_signature_must_make_sense) {
 BOOST_AUTO_TEST_CASE(keys_of_a_wrong_form_are_told_at_start) {
     refused("verify: standard-webhooks, secret: whsec_x!, mapping: record", "verify", "whsec_");
     refused("verify: standard-webhooks, public_key: whpk_AAAA, mapping: record", "verify", "public_key");
+}
+
+/// What stands between "```yaml sources" and "```".
+std::vector<std::string> sources_in(const std::string& document) {
+    const std::string fence = "\n```";
+    const std::string begin = fence + "yaml sources\n";
+    std::vector<std::string> blocks;
+    for (auto at = document.find(begin); at != std::string::npos; at = document.find(begin, at + 1)) {
+        const auto first = at + begin.size() - 1;
+        blocks.push_back(document.substr(first, document.find(fence, first) - first));
+    }
+    return blocks;
+}
+
+BOOST_AUTO_TEST_CASE(the_examples_of_the_document_load) {
+    for (const auto* name : {"GITHUB_SECRET", "META_APP_SECRET", "META_VERIFY_TOKEN", "SLACK_SIGNING_SECRET",
+                             "PARTNER_SECRET", "PARTNER_TOKEN", "INGEST_SECRET"})
+        ::setenv(name, "x", 1);
+    ::setenv("SHOP_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1);
+    const auto blocks = sources_in(testing::read_file(ORBRIDGE_ROOT "/docs/push-sources.md"));
+    BOOST_TEST(blocks.size() == 8u);
+    std::set<std::string> shown;
+    for (const auto& block : blocks) {
+        Complaints complaints;
+        const auto text = kMappings + "sources:" + block + "\n";
+        const auto settings = read_settings(ConfigNode::parse(text, "docs/push-sources.md", complaints), complaints);
+        if (complaints.empty()) make_plan(settings, {}, complaints);
+        for (const auto& line : complaints.lines()) BOOST_ERROR(line << block);
+        for (const auto& source : settings.sources) shown.insert(source.push.proof.scheme);
+    }
+    BOOST_TEST(shown.size() == push_schemes().size());
 }
 
 BOOST_AUTO_TEST_CASE(a_reload_tells_what_changed_and_no_secret) {

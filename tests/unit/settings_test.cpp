@@ -36,9 +36,11 @@ struct Place {
         path = ::mkdtemp(name.data());
         for (const auto* folder : {"config", "mappings", "secrets"}) fs::create_directory(path / folder);
         put("mappings/openregister.yaml", "");
-        put("mappings/nextcloud.yaml", "");
+        for (const auto* mapping : {"nextcloud", "github", "meta"})
+            put("mappings/" + std::string(mapping) + ".yaml", "");
         for (const auto* secret : {"nextcloud_app_password", "ingest_secret", "ingest_secret_before", "hook_token",
-                                   "windmill_token", "admin_token", "billing_token", "callback_secret"})
+                                   "windmill_token", "admin_token", "github_webhook_secret", "meta_app_secret",
+                                   "meta_verify_token", "billing_token", "callback_secret"})
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
     }
     ~Place() { fs::remove_all(path); }
@@ -81,7 +83,8 @@ BOOST_AUTO_TEST_CASE(the_minimal_example_loads_with_the_defaults) {
     BOOST_TEST(settings.public_url == "http://orbridge:8080");
     BOOST_TEST(settings.store.path == "/var/lib/orbridge/orbridge.db");
     check(settings.mappings,
-          {(place.path / "mappings/openregister.yaml").string(), (place.path / "mappings/nextcloud.yaml").string()});
+          {(place.path / "mappings/openregister.yaml").string(), (place.path / "mappings/nextcloud.yaml").string(),
+           (place.path / "mappings/github.yaml").string(), (place.path / "mappings/meta.yaml").string()});
     BOOST_REQUIRE(settings.sources.size() == 1U);
     const auto& source = settings.sources[0];
     BOOST_TEST(source.id.value == "cloud");
@@ -103,7 +106,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
     const Read read(place, example("orbridge.yaml"));
     check(read.lines(), {});
     const auto& settings = read.settings;
-    BOOST_REQUIRE(settings.sources.size() == 2U);
+    BOOST_REQUIRE(settings.sources.size() == 6U);
     BOOST_TEST(settings.sources[0].secrets.size() == 2U);
     BOOST_TEST(settings.sources[0].hook_token.reveal() == "hook_token-value");
     check(settings.sources[1].intakes_wanted, {"off"});
@@ -121,7 +124,8 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
            "sources.cloud.hook_token: changed", "sources.cloud.paths: none → /hooks/cloud",
            "sources.cloud.schemas: none → *", "sources.cloud.secret: changed",
            "targets.on-object.any key, secrets included: changed", "targets.on-object.rate: none → 50/1s",
-           "routes.objects: added", "sources.files: added", "subscriptions: added"});
+           "routes.objects: added", "sources.files: added", "sources.github: added", "sources.pages: added",
+           "sources.partner: added", "sources.shop: added", "subscriptions: added"});
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_of_a_file_are_told_at_once_each_with_its_place) {
@@ -165,7 +169,8 @@ log: {level: loud}
            "c.yaml:7:3: sources.cloud.password: missing beside `user`",
            "c.yaml:7:3: sources.cloud: cannot register without `public_url` at the top of the file: the address at "
            "which the source reaches us; or `register: off`",
-           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record, spidamin, push",
+           "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record, spidamin, "
+           "push",
            "c.yaml:9:10: sources.cloud.url: does not begin with http:// or https://, expected a URL like "
            "https://host/path",
            "c.yaml:11:13: sources.cloud.secret: the environment variable ORBRIDGE_TEST_NONE is not set",
@@ -270,8 +275,10 @@ BOOST_AUTO_TEST_CASE(mappings_beside_the_configuration_win_over_the_folder_above
     const Place place;
     fs::create_directory(place.path / "config/mappings");
     place.put("config/mappings/nextcloud.yaml", "");
-    check(Read(place, kPush).settings.mappings, {(place.path / "mappings/openregister.yaml").string(),
-                                                 (place.path / "config/mappings/nextcloud.yaml").string()});
+    check(
+        Read(place, kPush).settings.mappings,
+        {(place.path / "mappings/openregister.yaml").string(), (place.path / "config/mappings/nextcloud.yaml").string(),
+         (place.path / "mappings/github.yaml").string(), (place.path / "mappings/meta.yaml").string()});
 }
 
 BOOST_AUTO_TEST_CASE(connecting_never_has_longer_than_the_whole_exchange) {
@@ -381,7 +388,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defa
     // Uncommented, `url` is there in both of its forms.
     const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
     for (const auto* name : {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN",
-                             "WINDMILL_TOKEN", "ADMIN_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
+                             "WINDMILL_TOKEN", "ADMIN_TOKEN", "META_VERIFY_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
         ::setenv(name, "x", 1);
     Complaints complaints;
     Keys in_example;
