@@ -317,6 +317,10 @@ private:
         table.add("*", "/{product}/webhookAPI/**", [this](const InboundRequest& request, const PathValues& values) {
             return subscribers.answer(values["product"], values["**"], request);
         });
+        table.add("POST", "/{product}/projectAPI/addLogMessage",
+                  [this](const InboundRequest& request, const PathValues& values) {
+                      return subscribers.log_message(values["product"], request);
+                  });
         add_admin(table);
         table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
             return Answer{.status = 200, .body = R"({"alive":true})"};

@@ -54,6 +54,9 @@ public:
     // ---- for the accept path
     std::vector<Match> match(const Event& event) const;
     Answer answer(const std::string& product, const std::string& action, const InboundRequest& request);
+    Answer log_message(const std::string& product, const InboundRequest& request) {
+        return api_.log_message(product, request);
+    }
     std::optional<Answer> refused(const InboundRequest& head, int status, const std::string& why) const;
 
     // ---- for the dispatcher

@@ -30,7 +30,7 @@ struct PatternIndex::Sealed {
 };
 
 struct PatternIndex::Snapshot {
-    std::vector<SetPtr> young;  ///< of one pattern each
+    std::vector<YoungPtr> young;  ///< of one pattern each
     std::shared_ptr<const Sealed> sealed;
 };
 
@@ -96,7 +96,7 @@ std::vector<PatternIndex::SetPtr> PatternIndex::sealed_with(Entries entries) con
         entries.insert(entries.end(), last.begin(), last.end());
         sets.pop_back();
     }
-    sets.push_back(std::make_shared<const PatternSet>(std::move(entries)));
+    sets.push_back(std::make_shared<const GuardedSet>(std::move(entries)));
     return sets;
 }
 
@@ -107,7 +107,7 @@ void PatternIndex::rebuild() {
     auto sealed = std::make_shared<Sealed>();
     Entries entries;
     const auto seal = [&] {
-        if (!entries.empty()) sealed->sets.push_back(std::make_shared<const PatternSet>(std::exchange(entries, {})));
+        if (!entries.empty()) sealed->sets.push_back(std::make_shared<const GuardedSet>(std::exchange(entries, {})));
     };
     for (const auto& [slot, used] : used_) {
         entries.push_back({slot, used.pattern});
@@ -117,7 +117,7 @@ void PatternIndex::rebuild() {
     publish({}, std::move(sealed));
 }
 
-void PatternIndex::publish(std::vector<SetPtr> young, std::shared_ptr<const Sealed> sealed) {
+void PatternIndex::publish(std::vector<YoungPtr> young, std::shared_ptr<const Sealed> sealed) {
     auto next = std::make_shared<const Snapshot>(Snapshot{std::move(young), std::move(sealed)});
     snapshot_.with([&](auto& current) { current = std::move(next); });
 }

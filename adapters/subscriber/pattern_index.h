@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "adapters/subscriber/guarded_set.h"
 #include "adapters/subscriber/pattern_set.h"
 #include "bridge/core/guarded.h"
 
@@ -35,10 +36,11 @@ private:
         std::string pattern;
         std::size_t users = 0;
     };
-    using SetPtr = std::shared_ptr<const PatternSet>;
+    using YoungPtr = std::shared_ptr<const PatternSet>;
+    using SetPtr = std::shared_ptr<const GuardedSet>;
 
     PatternSlot add(const std::string& pattern);
-    void publish(std::vector<SetPtr> young, std::shared_ptr<const Sealed> sealed);
+    void publish(std::vector<YoungPtr> young, std::shared_ptr<const Sealed> sealed);
     std::vector<SetPtr> sealed_with(std::vector<PatternSet::Entry> entries) const;
     void rebuild();
     std::shared_ptr<const Snapshot> snapshot() const;

@@ -18,7 +18,7 @@ namespace orbridge {
 /// A pattern in an index; never given twice.
 using PatternSlot = std::uint32_t;
 
-/// Up to kPatternsInSetMax patterns in RE2 syntax, searched together. Linear in the name whatever the patterns
+/// Up to kPatternsMax patterns in RE2 syntax, searched together. Linear in the name whatever the patterns
 /// are; what does not fit its memory is searched in halves. Immutable to its users; safe from any thread.
 class PatternSet {
 public:

@@ -11,6 +11,7 @@ namespace orbridge {
 namespace {
 
 constexpr std::size_t kNameCharactersMax = 256;
+constexpr std::size_t kToldBytesMax = 500;
 constexpr std::string_view kEveryName = ".*";
 const std::string kTryAgain = "try again later: ";
 
@@ -26,6 +27,12 @@ std::string count(std::size_t number, const std::string& noun) {
 
 std::string told(const Error& error) {
     return error.kind == Error::Kind::Unavailable ? kTryAgain + error.message : error.message;
+}
+
+/// What somebody else wrote, for a log line.
+std::string cut(std::string text) {
+    if (text.size() > kToldBytesMax) text.resize(kToldBytesMax);
+    return text;
 }
 
 std::int64_t ms(TimePoint time) { return time.time_since_epoch().count(); }
@@ -116,21 +123,61 @@ Answer LeaseApi::answer(const std::string& product, const std::string& action, c
     return {.status = 200, .body = std::move(reply.body)};
 }
 
-/// What can be said without the body, in the order that the specification fixes.
-std::optional<Answer> LeaseApi::gate(Call& call, const InboundRequest& request) const {
+std::optional<Answer> LeaseApi::refuse_caller(Call& call, const std::string& token) const {
     const auto& products = call.rules->products;
     const bool known = std::find(products.begin(), products.end(), call.product) != products.end();
     if (!known || call.action.empty()) return failure(404, "there is no such product or action");
-    const auto value = query_value(request.query, "apiToken");
-    if (value.empty()) return failure(401, "apiToken is missing in the query");
-    const auto name = call.rules->token_name(value);
+    if (token.empty()) return failure(401, "apiToken is missing in the query");
+    const auto name = call.rules->token_name(token);
     if (!name) return failure(401, "apiToken is not known");
     call.token = *name;
+    return std::nullopt;
+}
+
+/// What can be said without the body, in the order that the specification fixes.
+std::optional<Answer> LeaseApi::gate(Call& call, const InboundRequest& request) const {
+    if (auto refused = refuse_caller(call, query_value(request.query, "apiToken"))) return refused;
     if (is_plain_view(call.action, request)) return std::nullopt;
     if (request.method != "POST")
         return failure(405, "use POST", {{"Allow", call.action == "view" ? "POST, GET" : "POST"}});
     if (!is_json(request)) return failure(415, "Content-Type must be application/json");
     return std::nullopt;
+}
+
+Answer LeaseApi::log_message(const std::string& product, const InboundRequest& request) {
+    Call call{product, "addLogMessage", {}, rules_()};
+    auto token = query_value(request.query, "apiToken");
+    if (token.empty()) token = query_value(request.body, "apiToken");
+    if (auto refused = refuse_caller(call, token)) return *std::move(refused);
+    const auto project = query_value(request.body, "project_id");
+    const auto document = JsonDocument::parse(query_value(request.body, "log_message_json"));
+    const bool complete = !project.empty() && document && (*document)->root().is_object();
+    counted_(call.product, call.action, call.token, complete);
+    JsonWriter json;
+    if (!complete) {
+        json.object().key("error").object().member("code", "MISSING_REQUIRED_PARAM");
+        json.member("message", "project_id and log_message_json, a JSON object, are required").end().end();
+        return {.status = 200, .body = std::move(json).text()};
+    }
+    const auto told = (*document)->root();
+    const auto text = [&](std::string_view name) { return told[name].scalar().value_or(""); };
+    log_.info("subscriber.told", {{"product", product},
+                                  {"token", call.token},
+                                  {"project", cut(project)},
+                                  {"trigger", cut(text("trigger"))},
+                                  {"success", text("success")},
+                                  {"detail", cut(text("message"))}});
+    audit_.note(holder_of(call.token), "subscriber.told", cut(project),
+                {{"trigger", cut(text("trigger"))}, {"success", text("success")}, {"message", cut(text("message"))}});
+    json.object().key("result").object();
+    const auto number = JsonDocument::parse(project);
+    if (number && (*number)->root().integer()) {
+        json.member("id", *(*number)->root().integer());
+    } else {
+        json.member("id", project);
+    }
+    json.end().end();
+    return {.status = 200, .body = std::move(json).text()};
 }
 
 std::optional<Answer> LeaseApi::refused(const InboundRequest& head, int status, const std::string& why) const {

@@ -37,7 +37,7 @@ struct LeaseRules {
 class LeaseApi {
 public:
     using RulesNow = std::function<std::shared_ptr<const LeaseRules>()>;
-    /// Told of every request that had a token: for metrics. `action` is one of the four.
+    /// Told of every request that had a token: for metrics. `action` is one of the four, or `addLogMessage`.
     using Counted = std::function<void(const std::string& product, const std::string& action, const std::string& token,
                                        bool success)>;
 
@@ -46,6 +46,10 @@ public:
              Counted counted);
 
     Answer answer(const std::string& product, const std::string& action, const InboundRequest& request);
+
+    /// `/{product}/projectAPI/addLogMessage`, where the clients of this API tell what became of a callback: kept in
+    /// the log and in the audit (lease-api.md F2).
+    Answer log_message(const std::string& product, const InboundRequest& request);
 
     /// For a request that was refused before its body was read. Nothing: it is not for this API.
     std::optional<Answer> refused(const InboundRequest& head, int status, const std::string& why) const;
@@ -62,6 +66,7 @@ private:
     class ReplyWriter;
 
     std::optional<Answer> gate(Call& call, const InboundRequest& request) const;
+    std::optional<Answer> refuse_caller(Call& call, const std::string& token) const;
     Reply act(const Call& call, const Json& body);
     Reply register_hook(const Call& call, const Json& body);
     Reply unregister(const Call& call, const Json& body);

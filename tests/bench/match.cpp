@@ -56,6 +56,13 @@ std::string hostile(int i) {
     }
 }
 
+/// Nothing of these must be in a name as it stands, so that each has to be searched.
+std::string without_text(int i) {
+    const auto n = [](int value) { return std::to_string(value + 1); };
+    return ".*[a-f]{" + n(i % 10) + "}.*[0-9]{" + n(i / 10 % 10) + "}.*[a-z]{" + n(i / 100 % 10) + "}.*[^a]{" +
+           n(i / 1000) + "}";
+}
+
 void measure(const char* what, int subscriptions, int events, const MakeText& filter, const MakeText& name) {
     SubscriptionMatcher matcher;
     const auto begin = micros();
@@ -69,16 +76,13 @@ void measure(const char* what, int subscriptions, int events, const MakeText& fi
     std::size_t found = 0;
     for (int i = -100; i <= events; ++i) {
         const auto subject = name(i + 100);
-        if (i <= 0) {  // what is built on first use
-            found += matcher.match("Object", subject).size();
-            continue;
-        }
         const auto start = micros();
         found += matcher.match("Object", subject).size();
         times.push_back(micros() - start);
     }
+    const auto first = times.front();  // much is built on first use
     std::sort(times.begin(), times.end());
-    std::printf("%-44s %9.1f %9.1f %9.1f us    add %6.1f us    %5.1f hooks an event    %4ld MiB\n", what,
+    std::printf("%-44s %9.1f %9.1f %9.1f %9.1f us  add %5.1f us  %5.1f hooks an event  %4ld MiB\n", what, first,
                 times[times.size() / 2], times[times.size() * 99 / 100], times.back(), add,
                 static_cast<double>(found) / (events + 101), resident_mib());
 }
@@ -88,7 +92,7 @@ void measure(const char* what, int subscriptions, int events, const MakeText& fi
 int main(int count, char** arguments) {
     const int subscriptions = count > 1 ? std::atoi(arguments[1]) : 10'000;
     const int events = count > 2 ? std::atoi(arguments[2]) : 2'000;
-    std::printf("one event against %d subscriptions of one channel                p50       p99       max\n",
+    std::printf("one event against %d subscriptions of one channel              first       p50       p99       max\n",
                 subscriptions);
     const auto numbered = [](int i) { return "created:register-" + std::to_string(i) + ":new"; };
     measure("plain names", subscriptions, events, numbered, [&](int i) { return numbered(i * 4 % 10'000); });
@@ -104,6 +108,7 @@ int main(int count, char** arguments) {
         "patterns, a new name each time", subscriptions, events,
         [](int i) { return "(created|updated):schema-" + std::to_string(i) + ":.*"; }, fresh_name);
     measure("hostile patterns, a new name each time", subscriptions, events, hostile, fresh_name);
+    measure("hostile patterns that need no text", subscriptions, std::min(events, 500), without_text, fresh_name);
     measure("hostile patterns, a new name of 1000 letters", subscriptions, std::min(events, 200), hostile,
             [](int i) { return std::string(static_cast<std::size_t>(990), "axe"[i % 3]) + std::to_string(i); });
     return 0;

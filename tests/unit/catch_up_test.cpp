@@ -38,9 +38,8 @@ struct World {
                 return found ? std::optional(*found) : std::nullopt;
             },
             [](const std::vector<TargetId>&) {});
-        book->when_late(
-            {[this](const Since& since) { return late->locate(since); },
-             [this](const Subscription& one, std::uint64_t after) { return late->begin(one, after); }});
+        book->when_late({[this](const Since& since) { return late->locate(since); },
+                         [this](const Subscription& one, std::uint64_t after) { return late->begin(one, after); }});
         book->when_noticed([this](const Subscription& one, const std::string& what, const std::string& payload) {
             notices.push_back(one.hook + ' ' + what + ' ' + payload);
         });

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import urllib.parse
 
 from clauses import clause
 from world import JSON_TYPE, LEASE_MAX, SECOND_TOKEN, TOKEN, check, equal, now_ms
@@ -470,3 +471,24 @@ def f1(w):
     answer = connection.getresponse()
     check(isinstance(json.loads(answer.read()), dict), "no JSON object")
     check(answer.status in (200, 404), f"status {answer.status}")
+
+
+@clause("F2")
+def f2(w):
+    def post(body, query=f"?apiToken={TOKEN}", product=w.seed.product):
+        connection = http.client.HTTPConnection("127.0.0.1", w.port, timeout=5)
+        connection.request("POST", f"/{product}/projectAPI/addLogMessage{query}", body,
+                           {"Content-Type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    told = urllib.parse.urlencode({"project_id": 17, "log_message_json": json.dumps(
+        {"trigger": "created:x", "message": "made it", "success": True})})
+    equal(post(told), (200, {"result": {"id": 17}}))
+    equal(post(told + f"&apiToken={TOKEN}", query=""), (200, {"result": {"id": 17}}))
+    for missing in ("project_id=17", "log_message_json=%7B%7D", "project_id=17&log_message_json=nonsense", ""):
+        status, answer = post(missing)
+        equal((status, answer["error"]["code"]), (200, "MISSING_REQUIRED_PARAM"))
+    equal(post(told, query="")[0], 401)
+    equal(post(told, query="?apiToken=wrong")[0], 401)
+    equal(post(told, product="nothing")[0], 404)
