@@ -1,14 +1,39 @@
+#include <algorithm>
 #include <iostream>
 
 #include "bridge/cli/source_choice.h"
 #include "bridge/core/capture.h"
+#include "bridge/core/ids.h"
+#include "bridge/core/random.h"
 #include "bridge/core/text.h"
+#include "bridge/verify/push_sign.h"
 
 namespace orbridge::cli {
 namespace {
 
+/// As its sender would: with what was recorded besides the proof, which is made anew.
+HttpRequest pushed_request(const SourceSettings& source, const std::string& base, InboundRequest recorded) {
+    HttpRequest request;
+    request.url = base + "/ingest/" + source.id.value;
+    const SystemClock clock;
+    SystemRandom random;
+    request.headers = push_headers(source.push.proof, recorded.body, clock.now(), IdMaker(clock, random).uuid_v7());
+    static const std::vector<std::string> kOurs = {"Host", "Content-Length", "Transfer-Encoding", "Connection"};
+    for (auto& header : recorded.headers) {
+        const auto same = [&](const std::string& name) { return equal_ignoring_case(name, header.name); };
+        const bool ours = std::any_of(kOurs.begin(), kOurs.end(), same);
+        if (!ours && find_header(request.headers, header.name) == nullptr) request.headers.push_back(std::move(header));
+    }
+    if (find_header(request.headers, "Content-Type") == nullptr)
+        request.headers.push_back({"Content-Type", "application/json"});
+    request.body = std::move(recorded.body);
+    return request;
+}
+
 /// Signed as the source would: OpenRegister over the raw bytes, Nextcloud by a header, hooks by their token.
-HttpRequest request_for(const SourceSettings& source, const std::string& base, std::string body) {
+HttpRequest request_for(const SourceSettings& source, const std::string& base, InboundRequest recorded) {
+    if (source.type == "push") return pushed_request(source, base, std::move(recorded));
+    auto body = std::move(recorded.body);
     HttpRequest request;
     const bool hook = body.find("nl.openregister.object.") != std::string::npos && !source.hook_token.empty();
     request.url = base + (hook ? "/engine/api/w/" + source.id.value + "/jobs/run_wait_result/f/orbridge/send"
@@ -34,13 +59,16 @@ int run_send(const Args& args) {
     if (source == nullptr) return kConfiguration;
     auto text = read_input(args.word(0));
     if (!text) return kFailed;
+    InboundRequest recorded;
     if (looks_like_capture(*text)) {
         auto captured = parse_capture(*text);
         if (!captured) return fail(captured.error());
-        *text = std::move(captured->body);
+        recorded = std::move(*captured);
+    } else {
+        recorded.body = std::move(*text);
     }
     const auto base = args.get("url", bridge_url(*settings));
-    const auto result = exchange_once(request_for(*source, base, std::move(*text)));
+    const auto result = exchange_once(request_for(*source, base, std::move(recorded)));
     if (const auto* failure = std::get_if<TransportFailure>(&result))
         return fail({Error::Kind::Unavailable, "cannot reach the bridge at " + where(base) + ": " + failure->reason});
     const auto& response = std::get<HttpResponse>(result);

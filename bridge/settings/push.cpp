@@ -89,14 +89,14 @@ void read_proof(const ConfigNode& node, const PushScheme& scheme, SourceSettings
     auto& proof = source.push.proof;
     proof.scheme = scheme.name;
     read_secrets(node, scheme, source);
-    if (scheme.form) {
+    if (scheme.own_form) {
         proof.signature = read_form(node["signature"]);
     } else {
         refuse_keys(node, scheme, {"signature"});
     }
     if (scheme.timed) {
         proof.tolerance = node.duration("tolerance", proof.tolerance, 1s, 1h);
-        if (scheme.form && proof.signature.timestamp_header.empty() && node["tolerance"].present())
+        if (scheme.own_form && proof.signature.timestamp_header.empty() && node["tolerance"].present())
             node["tolerance"].complain("means nothing without a `signature.timestamp_header`");
     } else {
         refuse_keys(node, scheme, {"tolerance"});
@@ -127,6 +127,16 @@ void read_push_source(const ConfigNode& node, SourceSettings& source) {
         source.mapping = read_mapping(node, *scheme);
         source.unverified = scheme->secrets == PushScheme::Secrets::None;
         node.done();
+    }
+}
+
+void check_replay_memory(const std::vector<SourceSettings>& sources, milliseconds kept) {
+    for (const auto& source : sources) {
+        if (source.type != "push" || !source.node || source.push.proof.tolerance * 2 <= kept) continue;
+        (*source.node)["tolerance"].complain(
+            "twice this is longer than `store.retention.finished`: a repeated request could be fresh when its first "
+            "one "
+            "is forgotten");
     }
 }
 

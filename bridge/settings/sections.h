@@ -11,6 +11,8 @@ namespace orbridge {
 std::vector<SourceSettings> read_sources(const ConfigNode& root);
 /// What only `type: push` has; the rest of `source` is set already.
 void read_push_source(const ConfigNode& node, SourceSettings& source);
+/// A request must be remembered for as long as it could come again.
+void check_replay_memory(const std::vector<SourceSettings>& sources, milliseconds kept);
 std::vector<TargetSettings> read_targets(const ConfigNode& root);
 std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector<SourceSettings>& sources,
                                        const std::vector<TargetSettings>& targets);

@@ -148,6 +148,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.backlog = read_backlog(root);
     settings.mappings = read_mappings(root);
     settings.sources = read_sources(root);
+    check_replay_memory(settings.sources, settings.store.retention_finished);
     settings.targets = read_targets(root);
     settings.routes = read_routes(root, settings.sources, settings.targets);
     settings.subscriptions = read_subscriptions(root);

@@ -47,6 +47,12 @@ std::string SignedContent::fill(const Values& values) const {
     return filled;
 }
 
+std::string signature_of(const SignatureForm& form, const Secret& secret, std::string_view content) {
+    const auto mac = hmac_sha256(secret.reveal(), content);
+    const bool hex = form.encoding == SignatureForm::Encoding::Hex;
+    return form.prefix + (hex ? to_hex(mac) : to_base64(mac));
+}
+
 HmacSha256::HmacSha256(SignatureForm form, std::vector<Secret> secrets, milliseconds tolerance)
     : form_(std::move(form)),
       content_(SignedContent::parse(form_.content).value()),
@@ -63,7 +69,7 @@ Result<Proof> HmacSha256::verify(const InboundRequest& request, TimePoint now) c
     signature.remove_prefix(form_.prefix.size());
     const auto values = signed_values(request, now);
     if (!values) return values.error();
-    if (!fits(signature, content_.fill(*values)))
+    if (!fits(**given, content_.fill(*values)))
         return Error{Error::Kind::Unauthorized, form_.header + " does not fit the body"};
     if (!values->id.empty()) return Proof{std::string(values->id)};
     return Proof{std::string(form_.timestamp_header.empty() ? std::string_view{} : signature)};
@@ -87,13 +93,10 @@ Result<SignedContent::Values> HmacSha256::signed_values(const InboundRequest& re
     return values;
 }
 
-bool HmacSha256::fits(std::string_view signature, std::string_view content) const {
-    const bool hex = form_.encoding == SignatureForm::Encoding::Hex;
+bool HmacSha256::fits(const std::string& given, std::string_view content) const {
     bool good = false;
-    for (const auto& secret : secrets_) {
-        const auto mac = hmac_sha256(secret.reveal(), content);
-        good |= equal_constant_time(signature, hex ? to_hex(mac) : to_base64(mac)) && !secret.empty();
-    }
+    for (const auto& secret : secrets_)
+        good |= equal_constant_time(given, signature_of(form_, secret, content)) && !secret.empty();
     return good;
 }
 

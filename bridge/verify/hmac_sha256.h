@@ -30,6 +30,9 @@ private:
     std::vector<Part> parts_;
 };
 
+/// What stands in the form's header, prefix and all.
+std::string signature_of(const SignatureForm& form, const Secret& secret, std::string_view content);
+
 /// One header holds HMAC-SHA256(secret, what the form says), computed from the bytes as received. Every secret in
 /// the list is good, so that one can be replaced without losing an event. An empty secret is never good: anybody
 /// could sign with it. With a timestamp the signature itself names the request, unless there is an id header:
@@ -46,7 +49,7 @@ public:
 
 private:
     Result<SignedContent::Values> signed_values(const InboundRequest& request, TimePoint now) const;
-    bool fits(std::string_view signature, std::string_view content) const;
+    bool fits(const std::string& given, std::string_view content) const;
 
     SignatureForm form_;
     SignedContent content_;

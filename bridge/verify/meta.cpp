@@ -4,9 +4,10 @@
 
 namespace orbridge {
 
+SignatureForm Meta::form() { return {.header = "X-Hub-Signature-256", .prefix = "sha256="}; }
+
 Meta::Meta(std::vector<Secret> secrets, Secret verify_token)
-    : HmacSha256({.header = "X-Hub-Signature-256", .prefix = "sha256="}, std::move(secrets), milliseconds{0}),
-      verify_token_(std::move(verify_token)) {}
+    : HmacSha256(form(), std::move(secrets), milliseconds{0}), verify_token_(std::move(verify_token)) {}
 
 std::optional<Result<std::string>> Meta::challenge(const InboundRequest& request) const {
     const auto refused = [](const char* why) { return Result<std::string>(Error{Error::Kind::Unauthorized, why}); };

@@ -11,6 +11,7 @@ namespace orbridge {
 /// `X-Hub-Signature` is SHA-1, and means nothing here.
 class Meta final : public HmacSha256 {
 public:
+    static SignatureForm form();
     /// Without a verify token every question is refused.
     Meta(std::vector<Secret> secrets, Secret verify_token);
     std::optional<Result<std::string>> challenge(const InboundRequest& request) const override;

@@ -17,11 +17,13 @@ struct PushScheme {
     Secrets secrets = Secrets::Required;
     bool timed = false;          ///< `tolerance` means something (of `hmac` only with a timestamp)
     bool verify_token = false;   ///< so does `verify_token`
-    bool form = false;           ///< so does `signature`
+    bool own_form = false;       ///< so does `signature`
     std::string_view mapping{};  ///< that reads its requests if the source names none; empty: it must name one
     /// Of a stored event: 202, but 200 where the sender is documented to take nothing else for good.
     int accepted_status = 202;
     Result<std::shared_ptr<const Verifier>> (*make)(const PushProof& proof) = nullptr;
+    /// Of those that put one HMAC into a header.
+    SignatureForm (*form)(const PushProof& proof) = nullptr;
 };
 
 const std::vector<PushScheme>& push_schemes();

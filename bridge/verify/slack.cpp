@@ -4,12 +4,14 @@
 
 namespace orbridge {
 
-Slack::Slack(std::vector<Secret> secrets, milliseconds tolerance)
-    : HmacSha256({.header = "X-Slack-Signature",
-                  .prefix = "v0=",
-                  .timestamp_header = "X-Slack-Request-Timestamp",
-                  .content = "v0:{timestamp}:{body}"},
-                 std::move(secrets), tolerance) {}
+SignatureForm Slack::form() {
+    return {.header = "X-Slack-Signature",
+            .prefix = "v0=",
+            .timestamp_header = "X-Slack-Request-Timestamp",
+            .content = "v0:{timestamp}:{body}"};
+}
+
+Slack::Slack(std::vector<Secret> secrets, milliseconds tolerance) : HmacSha256(form(), std::move(secrets), tolerance) {}
 
 std::optional<std::string> Slack::greeting(const InboundRequest& believed) const {
     constexpr std::string_view kGreeting = "url_verification";

@@ -10,6 +10,7 @@ namespace orbridge {
 /// `url_verification`, which wants its challenge back (integrations.md §3).
 class Slack final : public HmacSha256 {
 public:
+    static SignatureForm form();
     Slack(std::vector<Secret> secrets, milliseconds tolerance);
     std::optional<std::string> greeting(const InboundRequest& believed) const override;
 };

@@ -9,8 +9,10 @@ import hmac
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
+import subprocess
 import time
 import unittest
 
@@ -175,6 +177,22 @@ class Vectors(PushWorld):
                     connection.sendall(b"6400000\r\n" + b" " * (2 << 20))
                 self.assertIn(b" 413 ", connection.makefile("rb").readline())
 
+    @unittest.skipUnless(shutil.which("openssl"), "makes its key and signature with openssl")
+    def test_P5_a_public_key_is_enough(self):
+        key = self.world.folder / "key.pem"
+        openssl = lambda *arguments: subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout
+        openssl("genpkey", "-algorithm", "ed25519", "-out", str(key))
+        public = "whpk_" + base64.b64encode(openssl("pkey", "-in", str(key), "-pubout", "-outform", "DER")[-32:]).decode()
+        self.start(f"  shop: {{type: push, verify: standard-webhooks, public_key: '{public}', mapping: any}}\n")
+        body, at = '{"type":"order.paid"}', str(int(time.time()))
+        message = self.world.folder / "message"
+        message.write_text(f"msg_1.{at}.{body}")
+        signature = base64.b64encode(openssl("pkeyutl", "-sign", "-inkey", str(key), "-rawin", "-in", str(message))).decode()
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": at, "webhook-signature": "v1a," + signature}
+        self.assertEqual(self.status("shop", body.replace("paid", "made"), headers), 401)
+        self.assertEqual(self.status("shop", body, headers | {"webhook-id": "msg_2"}), 401)
+        self.assertEqual(self.status("shop", body, headers), 202)
+
     def test_P6_sha1_alone_is_not_accepted(self):
         self.start("  github: {type: push, verify: github, secret: gh-secret}\n  meta: {type: push, verify: meta, secret: gh-secret}\n")
         body = '{"object":"page","entry":[]}'
@@ -337,6 +355,17 @@ class Mapped(PushWorld):
                         self.assertEqual(event["class"], wanted["class"])
                         self.assertEqual(event["event_name"], wanted.get("eventName", ""))
                         self.assertNotIn("********", json.dumps(event))
+
+    def test_orbridge_send_signs_as_the_sender_would(self):
+        self.start("  github: {type: push, verify: github, secret: gh-secret}\n  meta: {type: push, verify: meta, secret: gh-secret}\n"
+                   f"  shop: {{type: push, verify: standard-webhooks, secret: whsec_{STANDARD_KEY}, mapping: any}}\n"
+                   "  slack: {type: push, verify: slack, secret: slack-secret}\n")
+        for source, file in (("github", DATA / "github/issues-opened.http"), ("meta", DATA / "meta/user-photos.http"),
+                             ("slack", DATA / "slack/message.http"), ("shop", DATA / "golden/slack/message.json")):
+            code, out, err = self.bridge.cli("send", str(file), "--source", source)
+            self.assertEqual(code, 0, out + err)
+        self.assertEqual({each["source"]: each["class"] for each in self.events()},
+                         {"github": "issues", "meta": "photos", "slack": "message", "shop": ""})
 
     def test_P9_an_unmapped_event_is_mapped_later_by_the_headers_that_were_kept(self):
         mapping = self.world.folder / "own.yaml"

@@ -7,6 +7,7 @@
 
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
+#include "bridge/verify/push_sign.h"
 #include "bridge/verify/standard_webhooks.h"
 #include "tests/support/recorded.h"
 
@@ -328,6 +329,28 @@ BOOST_AUTO_TEST_CASE(P7_slack_gets_its_challenge_back_from_a_body_that_is_nothin
     for (const auto* body : {R"({"type":"event_callback","event":{"text":"url_verification"}})", "url_verification",
                              R"({"type":"url_verification"})", R"({"challenge":"x"})", "[]", ""})
         BOOST_TEST(!greeting(body), body);
+}
+
+BOOST_AUTO_TEST_CASE(what_orbridge_send_signs_is_believed_by_every_scheme) {
+    const TimePoint now{seconds{1'700'000'000}};
+    for (const auto& scheme : push_schemes()) {
+        PushProof proof{.scheme = std::string(scheme.name),
+                        .secrets = {Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")},
+                        .signature = {.header = "X-Sig",
+                                      .encoding = SignatureForm::Encoding::Base64,
+                                      .prefix = "p=",
+                                      .timestamp_header = "X-Time",
+                                      .id_header = "X-Id",
+                                      .content = "{id}{timestamp}{body}"}};
+        InboundRequest request;
+        request.body = "{\"a\": 1}";
+        request.headers = push_headers(proof, request.body, now, "r-1");
+        const auto verifier = verifier_for(proof).value();
+        BOOST_TEST(verifier->verify(request, now).has_value(), scheme.name);
+        request.body += ' ';
+        const bool says_nothing_of_the_body = scheme.name == "bearer" || scheme.name == "none";
+        BOOST_TEST(verifier->verify(request, now).has_value() == says_nothing_of_the_body, scheme.name);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_form_that_signs_no_body_or_asks_for_what_there_is_not_cannot_be_made) {

@@ -86,6 +86,18 @@ BOOST_AUTO_TEST_CASE(keys_that_do_not_fit_the_scheme_are_mistakes) {
     refused("verify: slack, secret: x, url: http://x", "url", "unknown");
 }
 
+BOOST_AUTO_TEST_CASE(P4_a_request_is_remembered_for_as_long_as_it_is_fresh) {
+    Complaints complaints;
+    read_settings(ConfigNode::parse(kMappings + "store: {path: x, retention: {finished: 1h}}\nsources:\n"
+                                                "  a: {type: push, verify: slack, secret: x, tolerance: 30m}\n"
+                                                "  b: {type: push, verify: slack, secret: x, tolerance: 31m}\n",
+                                    "c.yaml", complaints),
+                  complaints);
+    BOOST_REQUIRE(complaints.lines().size() == 1u);
+    BOOST_TEST(complaints.lines().front().find("sources.b.tolerance: twice this is longer") != std::string::npos,
+               complaints.lines().front());
+}
+
 BOOST_AUTO_TEST_CASE(a_source_must_say_who_reads_it_and_that_mapping_must_be_there) {
     refused("verify: bearer, secret: x", "mapping", "missing");
     refused("verify: bearer, secret: x, mapping: githup", "mapping", "did you mean `github`?");
