@@ -72,18 +72,22 @@ std::vector<TargetId> targets_of(const NewEvent& event) {
 }
 
 Answer accepted_answer(const std::vector<Accepted>& accepted, int status) {
-    const bool all_known = std::all_of(accepted.begin(), accepted.end(), [](const Accepted& a) { return a.duplicate; });
+    const bool all_known = !accepted.empty() && std::all_of(accepted.begin(), accepted.end(),
+                                                            [](const Accepted& each) { return each.duplicate; });
+    std::vector<std::string> ids;  // all of a repeated request are the first one's first
+    for (const auto& each : accepted)
+        if (ids.empty() || ids.back() != each.id.value) ids.push_back(each.id.value);
     JsonWriter json;
     json.object();
-    if (!accepted.empty()) json.member("id", accepted.front().id.value);
-    if (accepted.size() > 1) {
+    if (!ids.empty()) json.member("id", ids.front());
+    if (ids.size() > 1) {
         json.key("ids").array();
-        for (const auto& each : accepted) json.value(each.id.value);
+        for (const auto& id : ids) json.value(id);
         json.end();
     }
-    if (all_known && !accepted.empty()) json.member("duplicate", true);
+    if (all_known) json.member("duplicate", true);
     json.end();
-    return {.status = all_known && !accepted.empty() ? 200 : status, .body = std::move(json).text()};
+    return {.status = all_known ? 200 : status, .body = std::move(json).text()};
 }
 
 /// Why nothing can be pushed by a source; nothing if it can. Null: there is no such source.

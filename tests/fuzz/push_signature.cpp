@@ -26,8 +26,8 @@ std::vector<std::shared_ptr<const Verifier>> verifiers() {
                             .timestamp_header = "X-Time",
                             .id_header = "X-Id",
                             .content = "{id}{timestamp}{body}"};
-    const auto standard = StandardWebhooks::make(
-        secrets, {"whpk_ebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ="}, milliseconds{300'000});
+    const auto standard =
+        StandardWebhooks::make(secrets, {"whpk_ebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ="}, milliseconds{300'000});
     if (!standard) std::abort();
     return {*standard, std::make_shared<HmacSha256>(hub, secrets, milliseconds{0}),
             std::make_shared<HmacSha256>(slack, secrets, milliseconds{300'000}),

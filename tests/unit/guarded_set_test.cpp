@@ -52,11 +52,11 @@ private:
     int below(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
     std::string piece(const Pieces& pieces) { return pieces[random_() % pieces.size()]; }
 
-    static inline const Pieces kPatterns = {".*",    "created", ":",    "(a|b)+",  "[a-z]{2}", "sent",  "(?i:Kilo)", "\\d+",
-                                            "É",     "(?i:é)",  "K",    "(x|yy)?", "[^:]*",    "12",    "UPDATED",   "(.*e){2}",
-                                            "a{2,}", "\\.",     "(|zz)"};
-    static inline const Pieces kNames = {"created", ":", "a", "bb", "sent", "KILO", "kilo", "\u212Ailo", "12", "3", "É",
-                                         "é",       "K", "k", "x",  "yy",   "UPDATED", ".", "zz", "e"};
+    static inline const Pieces kPatterns = {".*",      "created",  ":",      "(a|b)+", "[a-z]{2}", "sent",  "(?i:Kilo)",
+                                            "\\d+",    "É",        "(?i:é)", "K",      "(x|yy)?",  "[^:]*", "12",
+                                            "UPDATED", "(.*e){2}", "a{2,}",  "\\.",    "(|zz)"};
+    static inline const Pieces kNames = {"created", ":", "a", "bb", "sent", "KILO", "kilo",    "\u212Ailo", "12", "3",
+                                         "É",       "é", "K", "k",  "x",    "yy",   "UPDATED", ".",         "zz", "e"};
     std::mt19937 random_;
 };
 
@@ -84,7 +84,8 @@ BOOST_AUTO_TEST_CASE(a_letter_whose_lower_case_is_ascii_is_found_too) {
 
 BOOST_AUTO_TEST_CASE(more_candidates_than_are_searched_alone_are_found_together) {
     std::vector<PatternSet::Entry> entries;
-    for (PatternSlot slot = 1; slot <= 500; ++slot) entries.push_back({slot, "created:.*" + std::string(slot % 3, 'x')});
+    for (PatternSlot slot = 1; slot <= 500; ++slot)
+        entries.push_back({slot, "created:.*" + std::string(slot % 3, 'x')});
     const GuardedSet set(entries);
     BOOST_TEST(found_by(set, "created:axx").size() == 500u);
     BOOST_TEST(found_by(set, "created:a").size() == 166u);
