@@ -29,11 +29,7 @@ SourcePlan push_plan(const SourceSettings& source) {
     plan.enabled = source.push.enabled;
     plan.limit = source.push.limit;
     if (const auto* scheme = find_push_scheme(source.push.proof.scheme)) plan.accepted_status = scheme->accepted_status;
-    if (auto verifier = verifier_for(source.push.proof)) {
-        plan.push = std::move(*verifier);
-    } else if (source.node) {
-        (*source.node)["verify"].complain(verifier.error().message);
-    }
+    if (auto verifier = verifier_for(source.push.proof)) plan.push = std::move(*verifier);  // else: complained about
     return plan;
 }
 

@@ -41,7 +41,7 @@ bool is_header_name(std::string_view text) {
 }
 
 std::string read_header_name(const ConfigNode& node, const char* key, bool required) {
-    const auto name = required ? node.text(key) : node.text(key, "");
+    auto name = required ? node.text(key) : node.text(key, "");
     if (!name.empty() && !is_header_name(name)) node[key].complain("not the name of a header");
     return name;
 }
@@ -108,6 +108,15 @@ void read_proof(const ConfigNode& node, const PushScheme& scheme, SourceSettings
     }
 }
 
+/// What is there, but of a wrong form. Of what is missing there was a complaint already.
+void check_proof(const ConfigNode& node, const PushScheme& scheme, const PushProof& proof) {
+    const bool nothing_known = proof.secrets.empty() && proof.public_keys.empty();
+    if (scheme.secrets != PushScheme::Secrets::None && nothing_known) return;
+    const auto& form = proof.signature;
+    if (scheme.own_form && (form.header.empty() || !SignedContent::parse(form.content))) return;
+    if (const auto verifier = verifier_for(proof); !verifier) node["verify"].complain(verifier.error().message);
+}
+
 std::string read_mapping(const ConfigNode& node, const PushScheme& scheme) {
     if (node["mapping"].present() || !scheme.mapping.empty()) return node.text("mapping", std::string(scheme.mapping));
     node["mapping"].complain("missing, expected a word from `sources:` of a mapping file, or `record`");
@@ -117,6 +126,7 @@ std::string read_mapping(const ConfigNode& node, const PushScheme& scheme) {
 }  // namespace
 
 void read_push_source(const ConfigNode& node, SourceSettings& source) {
+    source.mapping.clear();
     source.intakes_wanted = {"off"};
     source.node = node;
     source.paths = node.texts("paths", {});
@@ -124,6 +134,7 @@ void read_push_source(const ConfigNode& node, SourceSettings& source) {
     source.push.limit = read_rate(node["limit"], source.push.limit);
     if (const auto* scheme = read_scheme(node)) {
         read_proof(node, *scheme, source);
+        check_proof(node, *scheme, source.push.proof);
         source.mapping = read_mapping(node, *scheme);
         source.unverified = scheme->secrets == PushScheme::Secrets::None;
         node.done();

@@ -24,7 +24,7 @@ struct Read {
     explicit Read(const std::string& source) {
         const auto text = kMappings + "sources:\n  s: {type: push, " + source + "}\n";
         settings = read_settings(ConfigNode::parse(text, "c.yaml", complaints), complaints);
-        if (complaints.empty()) make_plan(settings, {}, complaints);
+        make_plan(settings, {}, complaints);
     }
     const SourceSettings& source() const { return settings.sources.front(); }
     std::string complaint() const { return complaints.lines().empty() ? "" : complaints.lines().front(); }
