@@ -27,7 +27,7 @@ SourcePlan push_plan(const SourceSettings& source) {
     plan.type = source.type;
     plan.mapping = source.mapping;
     plan.enabled = source.push.enabled;
-    plan.limit = source.push.limit;
+    plan.limit = source.limit;
     if (const auto* scheme = find_push_scheme(source.push.proof.scheme)) plan.accepted_status = scheme->accepted_status;
     if (auto verifier = verifier_for(source.push.proof)) plan.push = std::move(*verifier);  // else: complained about
     return plan;
@@ -39,6 +39,7 @@ SourcePlan source_plan(const SourceSettings& source, Complaints& complaints) {
     plan.id = source.id;
     plan.type = source.type;
     plan.mapping = source.mapping;
+    plan.limit = source.limit;
     plan.push = source.unverified ? accept_unverified() : verifier_of(source, Intake::Push, complaints);
     if (!source.hook_token.empty()) plan.hooks = verifier_of(source, Intake::Hooks, complaints);
     return plan;

@@ -48,7 +48,6 @@ Facts facts_of(const PushSettings& push) {
             {"signature.timestamp_header", shown(form.timestamp_header)},
             {"signature.id_header", shown(form.id_header)},
             {"signature.content", shown(form.content)},
-            {"limit", shown(text_of(push.limit))},
             {"enabled", shown(push.enabled ? "true" : "false")}};
 }
 
@@ -65,6 +64,7 @@ Facts facts_of(const SourceSettings& source) {
                       {"hook_token", hidden(source.hook_token)},
                       {"verify", shown(source.unverified ? "none" : "auto")},
                       {"paths", shown(source.paths)},
+                      {"limit", shown(text_of(source.limit))},
                       {"register", shown(source.intakes_wanted)},
                       {"classes", shown(source.classes)},
                       {"schemas", shown(source.schemas)},

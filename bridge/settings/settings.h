@@ -54,9 +54,8 @@ struct BacklogSettings {
 
 /// What only sources of type push have.
 struct PushSettings {
-    PushProof proof{};                                ///< `verify` and what belongs to it
-    RateLimit limit{6'000, std::chrono::minutes{1}};  ///< of believed requests; above: 429
-    bool enabled = true;                              ///< off: its requests are answered 410
+    PushProof proof{};    ///< `verify` and what belongs to it
+    bool enabled = true;  ///< off: its requests are answered 410
 };
 
 /// What one source says of itself. Keys that do not fit the type are mistakes.
@@ -79,6 +78,7 @@ struct SourceSettings {
     milliseconds names_every{std::chrono::minutes{10}};
     milliseconds timeout{10'000};
     std::size_t answer_bytes_max = 8 << 20;
+    RateLimit limit{};  ///< of what is pushed and believed; above: 429
     PushSettings push{};
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };

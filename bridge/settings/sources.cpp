@@ -103,6 +103,7 @@ void check_register(const ConfigNode& root, const ConfigNode& node, const Source
 void read_plain_source(const ConfigNode& node, SourceSettings& source) {
     source.secrets = node.secrets("token", true);
     source.paths = node.texts("paths", {});
+    source.limit = read_rate(node["limit"]);
     source.intakes_wanted = {"off"};
     source.node = node;
     node.done();
@@ -135,6 +136,7 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     source.names_every = node.duration("names_every", source.names_every, 1s, 24h);
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
     source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
+    source.limit = read_rate(node["limit"]);
     source.node = node;
     check_fit(node, source);
     check_secret(node);

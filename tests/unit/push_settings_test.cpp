@@ -67,12 +67,12 @@ BOOST_AUTO_TEST_CASE(defaults_are_those_of_the_documents) {
     const Read read("verify: slack, secret: x");
     const auto& push = read.source().push;
     BOOST_TEST((push.proof.tolerance == 300s));
-    BOOST_TEST((push.limit == RateLimit{6000, 1min}));
+    BOOST_TEST((read.source().limit == RateLimit{6000, 1min}));
     BOOST_TEST(push.enabled);
     BOOST_TEST(read.source().mapping == "slack");
     BOOST_TEST((read.source().intakes_wanted == std::vector<std::string>{"off"}));
     const Read other("verify: github, secret: x, limit: 1000/1h, enabled: false, mapping: meta");
-    BOOST_TEST((other.source().push.limit == RateLimit{1000, 1h}));
+    BOOST_TEST((other.source().limit == RateLimit{1000, 1h}));
     BOOST_TEST(!other.source().push.enabled);
     BOOST_TEST(other.source().mapping == "meta");
 }
@@ -84,6 +84,23 @@ BOOST_AUTO_TEST_CASE(keys_that_do_not_fit_the_scheme_are_mistakes) {
     refused("verify: slack, secret: x, signature: {header: X}", "signature", "does not fit");
     refused("verify: slack, secret: x, tolerance: 2h", "tolerance", "1h");
     refused("verify: slack, secret: x, url: http://x", "url", "unknown");
+}
+
+BOOST_AUTO_TEST_CASE(P12_every_kind_of_source_can_have_a_limit) {
+    for (const auto* keys :
+         {"type: openregister, secret: x, register: off", "type: nextcloud, secret: x, register: off",
+          "type: record, token: x", "type: push, verify: github, secret: x"}) {
+        Complaints complaints;
+        const auto with = [&](const std::string& limit) {
+            const auto text = kMappings + "sources: {s: {" + keys + limit + "}}\n";
+            const auto settings = read_settings(ConfigNode::parse(text, "c.yaml", complaints), complaints);
+            return make_plan(settings, {}, complaints)->ingest.sources.at("s").limit;
+        };
+        BOOST_TEST((with(", limit: 7/1h") == RateLimit{7, 1h}), keys);
+        const bool push = std::string(keys).find("push") != std::string::npos;
+        BOOST_TEST((with("") == (push ? RateLimit{6000, 1min} : RateLimit{})), keys);
+        BOOST_TEST(complaints.empty(), keys);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(P4_a_request_is_remembered_for_as_long_as_it_is_fresh) {
