@@ -19,6 +19,7 @@ from nextcloud_listeners import Listeners, ocs
 from nextcloud_login import Denied, Login
 from openregister_objects import Objects
 from openregister_send import Sender
+from openregister_work import Work
 
 # One day of an office: what is sent, and which thing it is about (captures of one thing share an identity).
 DAY = [
@@ -48,15 +49,31 @@ class Nextcloud:
         self.objects = Objects(self.store, flags.realtime)
         self.api = openregister_api.Api(self.store, self.login, self.sender, self.objects)
         self.freshener = captures.Freshener(time.time)
+        self.work = Work(self.objects, self.sender)
         self.controls = {"GET state": self.state, "POST mode": self.set_mode, "POST replay": self.replay,
                          "POST fire-listener": self.fire_listener, "POST scenario": self.scenario,
-                         "GET requests": self.requests, "POST reset": self.reset}
+                         "GET requests": self.requests, "POST reset": self.reset,
+                         "POST work": self.do_work, "GET changes": lambda _: self.work.told,
+                         "GET work": lambda _: self.work.summary(), "GET reads": self.reads,
+                         "POST fill": self.work.fill, "POST quirks": self.set_quirks, "POST expire": self.expire,
+                         "POST commit": self.commit, "POST hold": self.hold}
+        self.held = None  # (part of the target, event): answers that wait
         self.seen = collections.deque(maxlen=10_000)
 
     def handle(self, request):
         if request.path.startswith("/_standin/"):
             return self.control(request)
         self.seen.append({"method": request.method, "target": request.target, "at": time.time()})
+        if self.held and self.held[0] in request.target:
+            return self.after(self.held[1], request)
+        return self.answered(request)
+
+    async def after(self, event, request):
+        await event.wait()
+        result = self.answered(request)
+        return await result if asyncio.iscoroutine(result) else result
+
+    def answered(self, request):
         try:
             return self.guard(request)
         except Denied as denial:
@@ -119,7 +136,7 @@ class Nextcloud:
     def state(self, _):
         return {"mode": self.mode, "listeners": list(self.listeners.rows.values()),
                 "login_failures": len(self.login.failures), "objects": list(self.objects.rows.values()),
-                "audit": self.objects.audit, **self.store.dump()}
+                "audit": self.objects.audit.rows, **self.store.dump()}
 
     def requests(self, _):
         return list(self.seen)
@@ -130,8 +147,40 @@ class Nextcloud:
         self.listeners.last_id = 0
         self.store.__init__()
         self.objects.__init__(self.store, self.objects.realtime)
+        self.work.__init__(self.objects, self.sender)
         self.login.failures.clear()
         self.seen.clear()
+        return {}
+
+    async def do_work(self, wanted):
+        """Changes that people make, told as this OpenRegister tells them; returns when all are made."""
+        return await self.work.run(wanted.get("seed", 1), wanted.get("changes", 1000), wanted.get("pause_s", 0),
+                                   wanted.get("kinds"))
+
+    def reads(self, _):
+        return {"single_reads": self.objects.single_reads}
+
+    def set_quirks(self, wanted):
+        values = self.objects.quirks.update(wanted)
+        if values["wired"]:
+            self.sender.wired = values["wired"]
+        return values
+
+    def expire(self, wanted):
+        """The hourly job, made to find so many rows too old."""
+        log = self.objects.log if wanted.get("log") == "realtime" else self.objects.audit
+        return {"gone": log.expire(wanted.get("rows", len(log.rows)))}
+
+    def commit(self, _):
+        self.objects.audit.commit()
+        self.objects.log.commit()
+        return {}
+
+    def hold(self, wanted):
+        """Answers to requests whose target has this part wait until `{"part":null}` lets them go."""
+        if self.held:
+            self.held[1].set()
+        self.held = (wanted["part"], asyncio.Event()) if wanted.get("part") else None
         return {}
 
     def set_mode(self, wanted):

@@ -8,22 +8,31 @@ import uuid
 import captures
 import php
 from httpd import Response
+from openregister_quirks import Log, Quirks
 
 AUDIT_FILTERS = ("uuid", "object", "action", "changed", "user", "userName", "session", "request", "ipAddress",
                  "version", "created")
+REALTIME_KINDS = {"create": "created", "update": "updated", "delete": "updated"}
 AUDIT_ACTIONS = {"create": "create", "update": "update", "locked": "lock", "unlocked": "unlock"}
-GZIP_FROM_RESULTS = 11
+NO_FILTERS = ("rbac", "_multi", "multi", "deleted")
 
 
 def answer(value, status=200, headers=None):
-    return Response(status, php.encode(value), "application/json; charset=utf-8", headers)
+    return Response(status, php.encode_answer(value), "application/json; charset=utf-8", headers)
+
+
+def nothing_there():
+    return Response(404, "<!DOCTYPE html>\n", "text/html; charset=UTF-8")
 
 
 class Objects:
     def __init__(self, store, realtime):
         self.store = store
         self.realtime = realtime  # only on OpenRegister's development branch
-        self.rows, self.audit, self.log = {}, [], []
+        self.quirks = Quirks()
+        self.rows, self.audit, self.log = {}, Log(self.quirks), Log(self.quirks)
+        self.texts = {}  # audit id -> the row as it is sent: rows never change
+        self.single_reads = 0  # each of them left a `read` row
 
     def routes(self):
         return [
@@ -32,7 +41,7 @@ class Objects:
             (r"objects/([^/]+)/([^/]+)/([^/]+)", {"GET": self.show}),
             (r"audit-trails", {"GET": self.trail}),
             (r"realtime/events", {"GET": self.realtime_events}),
-            (r"realtime/cursor", {"GET": lambda request: self.live({"cursor": len(self.log)})}),
+            (r"realtime/cursor", {"GET": lambda request: self.live({"cursor": self.newest_realtime()})}),
         ]
 
     # filled by replays
@@ -65,20 +74,24 @@ class Objects:
                 "organisationId": own["organisation"], "size": 0, "expires": captures.iso(time.time() + 30 * 86400),
                 "hash": None, "previousHash": None}
 
-    def note(self, row):
+    def note(self, row, kind=None):
+        """Adds to the logs what they tell of a change: (audit id, realtime cursor), None where they say nothing."""
         if row is None:
-            return
-        self.audit.append({**row, "id": len(self.audit) + 1})
-        kind = {"create": "created", "update": "updated", "delete": "updated"}.get(row["action"])
-        if kind:
-            self.log.append(self.realtime_row(kind, row))
+            return None, None
+        kind = kind or REALTIME_KINDS.get(row["action"])
+        written = self.audit.add(row) if self.quirks.audit and row["action"] else None
+        told = self.log.add(self.realtime_row(kind, row)) if kind else None
+        return written, told
+
+    def newest_realtime(self):
+        return self.log.rows[-1]["id"] if self.log.rows else 0
 
     @staticmethod
     def realtime_row(kind, row):
         about = {"register": row["register"], "schema": row["schema"], "uuid": row["objectUuid"], "urn": None,
                  "organisation": row["organisationId"], "owner": row["user"], "actor": row["user"], "extra": []}
         return {"specversion": "1.0", "type": f"or.object.{kind}", "source": "/apps/openregister",
-                "subject": row["objectUuid"], "id": secrets.token_hex(16), "time": row["created"],
+                "subject": row["objectUuid"], "event_id": secrets.token_hex(16), "time": row["created"],
                 "datacontenttype": "application/json", "data": about}
 
     # read by pollers
@@ -96,54 +109,87 @@ class Objects:
     def listed(self, request, rows):
         query = request.query
         if "_ids" in query:
-            rows = [thing for thing in rows if thing["id"] in query["_ids"].split(",")]
+            wanted = set(query["_ids"].split(","))
+            rows = [thing for thing in rows if thing["id"] in wanted]
         if "_search" in query:
             rows = [thing for thing in rows if query["_search"].lower() in php.encode(thing).lower()]
+        ignored = list(self.quirks.ignored_filters)
         for name, wanted in query.items():  # without an underscore it is a filter on a property
-            if not name.startswith("_") and name not in ("rbac",):
-                rows = [thing for thing in rows if str(reach(thing, name)) == wanted]
-        rows = ordered(rows, query)
+            if name.startswith("_") or name in NO_FILTERS:
+                continue
+            if not any(name.partition(".")[0] in thing for thing in rows):
+                ignored.append(name)
+            rows = [thing for thing in rows if str(reach(thing, name)) == wanted]
+        rows = [] if ignored else ordered(rows, query)
         limit = int(query.get("_limit", 20))
+        if self.quirks.list_limit_max:
+            limit = min(limit, self.quirks.list_limit_max)
         offset = int(query["_offset"]) if "_offset" in query else (int(query.get("_page", 1)) - 1) * limit
+        page = offset // max(limit, 1) + 1
+        if 0 < self.quirks.lists_fail_from_page <= page:
+            return answer({"message": "Internal Server Error"}, 500)
         results = rows[offset : offset + limit]
-        if query.get("_empty") != "true":
+        if self.quirks.strip_empty and query.get("_empty") not in ("true", "1"):
             results = [stripped(thing) for thing in results]
-        headers = {"Content-Encoding": "gzip"} if len(results) >= GZIP_FROM_RESULTS else None  # and yet plain
-        return answer({"results": results, "total": len(rows), "page": offset // max(limit, 1) + 1,
-                       "pages": max(-(-len(rows) // max(limit, 1)), 1), "limit": limit, "offset": offset,
-                       "@self": {"source": "database"}}, headers=headers)
+        return self.list_answer(results, ignored, {
+            "total": len(results) if self.quirks.page_totals else len(rows), "page": page,
+            "pages": max(-(-len(rows) // max(limit, 1)), 1), "limit": limit, "offset": offset})
+
+    def list_answer(self, results, ignored, paging):
+        about = {"source": "magic_mapper", **({"ignoredFilters": ignored} if ignored else {})}
+        headers = None
+        if self.quirks.false_gzip and len(results) >= self.quirks.gzip_from:
+            headers = {"Content-Encoding": "gzip"}  # and yet plain
+        return answer({"results": results, **paging, "@self": about}, headers=headers)
 
     def show(self, request, register, schema, key):
         thing = self.rows.get(key)
         if thing is None or thing["@self"]["deleted"]:
             return answer({"error": "Not Found"}, 404)
+        self.single_reads += 1
         self.note(self.audit_row("read", thing, []))
         return answer(thing)
 
     def trail(self, request):
         """Always the oldest first, whatever direction is asked for."""
-        query, rows = request.query, self.audit
+        if not self.quirks.audit_served:
+            return nothing_there()
+        query, rows = request.query, self.audit.rows
         for name in AUDIT_FILTERS:
             column = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name)
             if column in query:
-                rows = [row for row in rows if str(row[name]) in query[column].split(",")]
+                wanted = set(query[column].split(","))
+                rows = [row for row in rows if str(row[name]) in wanted]
+        if not self.quirks.sort_ignored and "desc" in str(query.get("_sort[id]", query.get("order"))).lower():
+            rows = rows[::-1]
         limit = int(query.get("limit", query.get("_limit", 20)))
-        page = int(query.get("page", query.get("_page", 1)))
-        offset = int(query.get("offset", query.get("_offset", (page - 1) * limit)))
-        return answer({"results": rows[offset : offset + limit], "total": len(rows),
-                       "page": offset // max(limit, 1) + 1, "pages": -(-len(rows) // max(limit, 1)), "limit": limit,
-                       "offset": offset})
+        page = int(query["page"]) if "page" in query else int(query["_page"]) if "_page" in query else None
+        offset = int(query.get("offset", query.get("_offset", -1)))
+        if offset < 0:
+            offset = (page - 1) * limit if page else None
+        found = rows[offset or 0 : (offset or 0) + limit]
+        total = len(found) if self.quirks.page_totals else len(rows)
+        paging = {"total": total, "page": page, "pages": -(-total // limit), "limit": limit, "offset": offset}
+        text = ",".join(self.text_of(row) for row in found)
+        return Response(200, '{"results":[' + text + "]," + php.encode_answer(paging)[1:],
+                        "application/json; charset=utf-8")
+
+    def text_of(self, row):
+        if row["id"] not in self.texts:
+            self.texts[row["id"]] = php.encode_answer(row)
+        return self.texts[row["id"]]
 
     def realtime_events(self, request):
         since, limit = int(request.query.get("since", 0)), min(int(request.query.get("limit", 100)), 1000)
-        found = [{**event, "_cursor": at} for at, event in enumerate(self.log, 1) if at > since and
-                 all(request.query.get(name) in (None, str(event["data"][key])) for name, key in
+        found = [{**{key: value for key, value in row.items() if key not in ("id", "event_id")},
+                  "id": row["event_id"], "_cursor": row["id"]} for row in self.log.rows if row["id"] > since and
+                 all(request.query.get(name) in (None, str(row["data"][key])) for name, key in
                      (("register", "register"), ("schema", "schema"), ("objectUuid", "uuid")))]
         cursor = found[:limit][-1]["_cursor"] if found else since
         return self.live({"events": found[:limit], "cursor": cursor, "hasMore": len(found) > limit})
 
     def live(self, value):
-        return answer(value) if self.realtime else Response(404, "<!DOCTYPE html>\n", "text/html; charset=UTF-8")
+        return answer(value) if self.realtime else nothing_there()
 
 
 def reach(value, path):
@@ -171,5 +217,9 @@ def stripped(value):
 
 
 def changes(before, after):
+    """As the app compares: a property that is null counts as unset, and so as changed, however long it was null."""
     before = before or {}
-    return {key: {"old": before.get(key), "new": value} for key, value in after.items() if before.get(key) != value}
+    changed = {key: {"old": before.get(key), "new": value} for key, value in after.items()
+               if before.get(key) is None or before[key] != value}
+    return changed | {key: {"old": value, "new": None} for key, value in before.items() if after.get(key) is None
+                      and key not in changed}

@@ -24,6 +24,11 @@ def encode(value):
     return "[" + ",".join(map(encode, items)) + "]"
 
 
+def encode_answer(value):
+    """As Nextcloud's JSONResponse has it, which adds JSON_HEX_TAG: angle brackets become escapes."""
+    return encode(value).replace("<", "\\u003C").replace(">", "\\u003E")
+
+
 def is_list(mapping):
     return all(str(key) == str(at) for at, key in enumerate(mapping))
 
