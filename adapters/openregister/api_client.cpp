@@ -1,5 +1,6 @@
 #include "adapters/openregister/api_client.h"
 
+#include "adapters/openregister/history.h"
 #include "bridge/core/text.h"
 
 namespace orbridge::openregister {
@@ -39,7 +40,8 @@ Reply ApiClient::ask(std::string method, const std::string& path, std::string bo
     }
     const auto& response = std::get<HttpResponse>(exchange);
     reply.status = response.status;
-    if (auto parsed = JsonDocument::parse(response.body)) {
+    reply.cut = response.body_cut;
+    if (auto parsed = JsonDocument::parse(as_webhooks_write(response.body))) {
         reply.document = *parsed;
         reply.data = reply.document->root();
     }

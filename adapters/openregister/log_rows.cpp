@@ -84,7 +84,10 @@ public:
         if (!last || !current_) return std::nullopt;
         if (*current_) return exact(row, **current_);
         // Not there: the log that names no deletions means one; the other will tell it in a row of its own.
-        return row.kind == ChangeKind::Touch ? tell_deletion(row, known_.state) : std::nullopt;
+        if (row.kind != ChangeKind::Touch) return std::nullopt;
+        std::optional<ObjectState> gone;
+        if (known_.state) gone = marked_deleted(*known_.state, deleted_mark(row));
+        return tell_deletion(row, gone);
     }
 
 private:
@@ -172,7 +175,8 @@ Told tell(const std::vector<LogRow>& rows, const KnownOf& known, const CurrentSt
     for (const auto& [uuid, which] : by_object(rows)) {
         const auto now = current.find(uuid);
         const auto before = known(rows[which.back()]);
-        const auto looked_up = now == current.end() ? std::nullopt : std::optional(now->second);
+        std::optional<std::optional<ObjectState>> looked_up;
+        if (now != current.end()) looked_up.emplace(now->second);
         Teller teller(rows, which, before, looked_up);
         for (std::size_t n = 0; n < which.size(); ++n) {
             found[which[n]] = teller.tell(n);

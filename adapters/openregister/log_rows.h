@@ -19,9 +19,9 @@ struct LogRow {
     RowId id = 0;
     ChangeKind kind = ChangeKind::Touch;
     bool purged = false;  ///< the object is not even there as a deleted one any more
-    std::string uuid, register_id, schema_id;
-    std::string at;  ///< RFC 3339
-    std::string user, organisation;
+    std::string uuid{}, register_id{}, schema_id{};
+    std::string at{};  ///< RFC 3339
+    std::string user{}, organisation{};
     Json changed{};
 };
 

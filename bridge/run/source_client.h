@@ -23,6 +23,7 @@ struct Reply {
     JsonPtr document;  ///< keeps `data` alive
     Json data;
     std::optional<Trouble> trouble;
+    bool cut = false;  ///< longer than `answer_bytes_max`
     explicit operator bool() const { return !trouble; }
 };
 
