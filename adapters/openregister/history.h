@@ -23,6 +23,7 @@ public:
     /// Sets a property to JSON text, or adds it at the end.
     void set(std::string_view raw_key, std::string_view value);
     const std::string* find(std::string_view raw_key) const;
+    std::size_t size() const { return properties_.size(); }
 
 private:
     struct Property {

@@ -34,7 +34,8 @@ std::optional<LogRow> realtime_row(const Json& event);
 
 /// What is known of an object from what was accepted before.
 struct Known {
-    bool live = false;                 ///< seen, and not deleted since
+    bool seen = false;                   ///< ever
+    bool live = false;                   ///< seen, and not deleted since
     std::optional<ObjectState> state{};  ///< its last content, if that is known
 };
 using KnownOf = std::function<Known(const LogRow&)>;

@@ -47,7 +47,7 @@ KnownOf nothing_known() {
 }
 
 KnownOf live(const std::string& text) {
-    return [text](const LogRow&) { return Known{true, state(text)}; };
+    return [text](const LogRow&) { return Known{true, true, state(text)}; };
 }
 
 std::string kinds(const Told& told) {
