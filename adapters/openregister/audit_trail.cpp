@@ -38,7 +38,8 @@ public:
         const auto first = ask(0, kLimitLeast);
         if (!first.reply) return troubled(*first.reply.trouble);
         // Totals are not to be believed, but are a good place to begin.
-        const auto total = static_cast<std::size_t>(std::max<std::int64_t>(first.reply.data["total"].integer().value_or(0), 0));
+        const auto total =
+            static_cast<std::size_t>(std::max<std::int64_t>(first.reply.data["total"].integer().value_or(0), 0));
         LogStep step;
         const auto behind = find(std::numeric_limits<RowId>::max(), total, step.trouble);
         if (!behind) return step;

@@ -64,8 +64,8 @@ std::optional<ToldChange> difference(const Known& known, const Collection& colle
     const auto self = listed["@self"];
     const auto kind = known.live ? ToldChange::Kind::Updated : ToldChange::Kind::Created;
     auto at = text_of(self[known.live ? "updated" : "created"]);
-    return ToldChange{kind, uuid_of(listed), collection.register_id, collection.schema_id, std::string(listed.raw()),
-                      std::move(at)};
+    return ToldChange{
+        kind, uuid_of(listed), collection.register_id, collection.schema_id, std::string(listed.raw()), std::move(at)};
 }
 
 Comparison::Comparison(ObjectReader& reader, const KnownObjects& known, Settings settings, std::string place)
@@ -160,10 +160,10 @@ Comparison::Step Comparison::missing(const Collection& collection, const std::st
         if (there.contains(uuid)) continue;
         const auto known = known_.of(beginning + uuid);
         if (!known.live) continue;  // ended by a push meanwhile
-        auto object = known.state ? known.state->text()
-                                  : bare_object(uuid, collection.register_id, collection.schema_id);
-        step.changes.push_back({ToldChange::Kind::Gone, uuid, collection.register_id, collection.schema_id,
-                                std::move(object), now});
+        auto object =
+            known.state ? known.state->text() : bare_object(uuid, collection.register_id, collection.schema_id);
+        step.changes.push_back(
+            {ToldChange::Kind::Gone, uuid, collection.register_id, collection.schema_id, std::move(object), now});
     }
     after_ = after;
     if (last) finish(collection);

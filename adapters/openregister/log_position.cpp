@@ -13,8 +13,7 @@ bool LogPosition::is_new(RowId id) const { return id > floor && !std::binary_sea
 
 LogPosition advanced(LogPosition position, const std::vector<RowId>& read, std::size_t tail_rows) {
     auto& seen = position.seen;
-    std::copy_if(read.begin(), read.end(), std::back_inserter(seen),
-                 [&](RowId id) { return id > position.floor; });
+    std::copy_if(read.begin(), read.end(), std::back_inserter(seen), [&](RowId id) { return id > position.floor; });
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     if (seen.size() <= tail_rows) return position;
@@ -27,9 +26,8 @@ LogPosition advanced(LogPosition position, const std::vector<RowId>& read, std::
 
 bool is_lost(const LogPosition& position, const std::vector<RowId>& present) {
     if (position.seen.empty()) return position.floor > 0 && !present.empty() && present.back() < position.floor;
-    return std::none_of(position.seen.begin(), position.seen.end(), [&](RowId id) {
-        return std::find(present.begin(), present.end(), id) != present.end();
-    });
+    return std::none_of(position.seen.begin(), position.seen.end(),
+                        [&](RowId id) { return std::find(present.begin(), present.end(), id) != present.end(); });
 }
 
 void OffsetSearch::see(const std::vector<RowId>& page, std::size_t limit) {

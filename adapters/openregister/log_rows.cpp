@@ -72,8 +72,12 @@ class Teller {
 public:
     Teller(const std::vector<LogRow>& rows, const std::vector<std::size_t>& which, const Known& known,
            const std::optional<std::optional<ObjectState>>& current)
-        : rows_(rows), which_(which), known_(known), current_(current),
-          states_(states_of(rows, which, known.state, current ? *current : std::nullopt)), live_(known.live) {}
+        : rows_(rows),
+          which_(which),
+          known_(known),
+          current_(current),
+          states_(states_of(rows, which, known.state, current ? *current : std::nullopt)),
+          live_(known.live) {}
 
     /// What the n-th of the rows tells, or nothing if a later one tells it too.
     std::optional<ToldChange> tell(std::size_t n) {
@@ -124,7 +128,8 @@ std::string audit_actions() {
 
 std::optional<LogRow> audit_row(const Json& row) {
     const auto name = row["action"].string().value_or("");
-    const auto* action = std::find_if(kActions.begin(), kActions.end(), [&](const Action& one) { return one.name == name; });
+    const auto* action =
+        std::find_if(kActions.begin(), kActions.end(), [&](const Action& one) { return one.name == name; });
     const auto id = row["id"].integer();
     LogRow read{.id = id.value_or(0), .uuid = text_of(row["objectUuid"])};
     if (!id || action == kActions.end() || read.uuid.empty()) return std::nullopt;

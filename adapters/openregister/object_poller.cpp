@@ -262,9 +262,11 @@ std::vector<std::string> ObjectPoller::cannot_tell() const {
             "and not who deleted an object or when.");
     }
     if (kind_ == LogKind::Realtime)
-        sentences.emplace_back("The realtime log holds no content: of several changes between two polls the last is seen.");
+        sentences.emplace_back(
+            "The realtime log holds no content: of several changes between two polls the last is seen.");
     if (collapsed_ > 0)
-        sentences.push_back(std::to_string(collapsed_) + " changes were overwritten before their content could be read.");
+        sentences.push_back(std::to_string(collapsed_) +
+                            " changes were overwritten before their content could be read.");
     sentences.emplace_back("Locks are told by pushes only.");
     sentences.insert(sentences.end(), left_out_.begin(), left_out_.end());
     return sentences;

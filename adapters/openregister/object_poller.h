@@ -20,8 +20,8 @@ std::optional<LogKind> log_kind(std::string_view text);
 struct ObjectPollerSettings {
     std::optional<LogKind> log;  ///< nothing: the best that the installation offers
     LogLimits limits;
-    std::size_t page_objects = 200;                     ///< of a list, asked for at once
-    std::size_t objects_max = 1'000'000;                ///< Comparison::Settings::objects_max
+    std::size_t page_objects = 200;       ///< of a list, asked for at once
+    std::size_t objects_max = 1'000'000;  ///< Comparison::Settings::objects_max
     /// 0: only at first, and when a log lost its place. Nothing: 6 h beside a log, 15 min without one.
     std::optional<milliseconds> compare_every{};
 };

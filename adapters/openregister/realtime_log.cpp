@@ -47,8 +47,8 @@ public:
 private:
     Reply ask(RowId since) {
         for (;;) {
-            auto reply = client_.get("/api/realtime/events?since=" + std::to_string(since) +
-                                     "&limit=" + std::to_string(limit_));
+            auto reply =
+                client_.get("/api/realtime/events?since=" + std::to_string(since) + "&limit=" + std::to_string(limit_));
             if (!reply.cut || limit_ == 1) return reply;
             limit_ = std::max(limit_ / 2, std::size_t{1});
         }

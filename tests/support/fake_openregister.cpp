@@ -48,7 +48,8 @@ openregister::ApiClient FakeOpenRegister::client() {
     access.base = "http://nextcloud.test";
     return {access, [this](const HttpRequest& request) -> Exchange {
                 requests.push_back(request.url.substr(request.url.find("/api/")));
-                if (fails(request)) return HttpResponse{.status = 500, .body = R"({"message":"Internal Server Error"})"};
+                if (fails(request))
+                    return HttpResponse{.status = 500, .body = R"({"message":"Internal Server Error"})"};
                 return answer(request);
             }};
 }
@@ -101,7 +102,8 @@ HttpResponse FakeOpenRegister::list(const std::string& query) const {
     const auto offset = number(query, "_offset"), limit = number(query, "_limit");
     std::string rows;
     for (auto i = offset; i < std::min(texts.size(), offset + limit); ++i) rows += (rows.empty() ? "" : ",") + texts[i];
-    const auto about = ignored_filter.empty() ? std::string() : ",\"@self\":{\"ignoredFilters\":[\"" + ignored_filter + "\"]}";
+    const auto about =
+        ignored_filter.empty() ? std::string() : ",\"@self\":{\"ignoredFilters\":[\"" + ignored_filter + "\"]}";
     return ok("{\"results\":[" + rows + "],\"limit\":" + std::to_string(limit) + about + "}");
 }
 
@@ -128,8 +130,15 @@ void FakeOpenRegister::log(const std::string& action, const std::string& uuid, c
     row.member_raw("changed", action == "delete" ? "[]" : changed(before, after)).end();
     audit_.emplace_back(last_id_, row.text());
     JsonWriter event;
-    event.object().member("_cursor", last_id_).member("type", action == "create" ? "or.object.created" : "or.object.updated");
-    event.member("time", at(clock_)).key("data").object().member("uuid", uuid).member("register", 3).member("schema", 12);
+    event.object()
+        .member("_cursor", last_id_)
+        .member("type", action == "create" ? "or.object.created" : "or.object.updated");
+    event.member("time", at(clock_))
+        .key("data")
+        .object()
+        .member("uuid", uuid)
+        .member("register", 3)
+        .member("schema", 12);
     event.member("actor", "ada").end().end();
     realtime_.emplace_back(last_id_, event.text());
 }

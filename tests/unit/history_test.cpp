@@ -42,8 +42,8 @@ std::string changed(const Values& before, const Values& after) {
 
 /// An object's life, with some of its changes kept from the log.
 struct Life {
-    std::vector<Values> states;     ///< after each change
-    std::vector<bool> logged;       ///< a silent change leaves no row
+    std::vector<Values> states;  ///< after each change
+    std::vector<bool> logged;    ///< a silent change leaves no row
     std::vector<JsonPtr> documents;
     std::vector<LoggedChange> rows;
     std::vector<std::size_t> row_state;  ///< index into states of each row

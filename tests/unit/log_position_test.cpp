@@ -1,5 +1,5 @@
-#include <boost/test/unit_test.hpp>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <random>
 #include <set>
@@ -102,7 +102,8 @@ BOOST_AUTO_TEST_CASE(rows_that_commit_late_are_read_once_each) {
             std::vector<RowId> fresh;
             for (const auto row : visible)
                 if (position.is_new(row)) fresh.push_back(row);
-            for (const auto row : fresh) BOOST_TEST(read.insert(row).second, "seed " << seed << ": " << row << " twice");
+            for (const auto row : fresh)
+                BOOST_TEST(read.insert(row).second, "seed " << seed << ": " << row << " twice");
             position = advanced(std::move(position), fresh, kTail);
             BOOST_TEST(position.seen.size() <= kTail);
         }

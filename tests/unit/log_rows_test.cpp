@@ -31,7 +31,8 @@ private:
 
 std::string audit(int id, const std::string& action, const std::string& changed, const std::string& uuid = "u1") {
     return R"({"id":)" + std::to_string(id) + R"(,"action":")" + action + R"(","objectUuid":")" + uuid +
-           R"(","register":3,"schema":12,"user":"ada","created":"2026-03-02T13:05:09+00:00","changed":)" + changed + "}";
+           R"(","register":3,"schema":12,"user":"ada","created":"2026-03-02T13:05:09+00:00","changed":)" + changed +
+           "}";
 }
 
 std::string realtime(int id, const std::string& type, const std::string& uuid = "u1") {
@@ -70,15 +71,17 @@ BOOST_AUTO_TEST_SUITE(log_rows)
 BOOST_AUTO_TEST_CASE(an_audit_trail_tells_every_state_without_looking_anything_up) {
     Rows log;
     log.audit(audit(1, "create", R"({"titel":{"old":null,"new":"a"},"@self":{"old":null,"new":{"updated":"1"}}})"))
-        .audit(audit(2, "update", R"({"titel":{"old":"a","new":"b"},"@self":{"old":{"updated":"1"},"new":{"updated":"2"}}})"))
+        .audit(audit(2, "update",
+                     R"({"titel":{"old":"a","new":"b"},"@self":{"old":{"updated":"1"},"new":{"updated":"2"}}})"))
         .audit(audit(3, "delete", "[]"));
     BOOST_TEST(to_look_up(log.rows, nothing_known()).empty());
     const auto told = tell(log.rows, nothing_known(), {});
     BOOST_TEST(kinds(told) == "CUD");
     BOOST_TEST(told.changes[1].object == R"({"titel":"b","@self":{"updated":"2"}})");
-    BOOST_TEST(told.changes[2].object ==
-               R"({"titel":"b","@self":{"updated":"2","deleted":{"deletedBy":"ada","deletedAt":"2026-03-02T13:05:09+00:00",)"
-               R"("objectId":"u1","organisation":null}}})");
+    BOOST_TEST(
+        told.changes[2].object ==
+        R"({"titel":"b","@self":{"updated":"2","deleted":{"deletedBy":"ada","deletedAt":"2026-03-02T13:05:09+00:00",)"
+        R"("objectId":"u1","organisation":null}}})");
     BOOST_TEST(told.collapsed == 0u);
 }
 
@@ -103,9 +106,10 @@ BOOST_AUTO_TEST_CASE(an_update_in_the_realtime_log_of_an_object_that_is_gone_is_
     log.realtime(realtime(1, "updated"));
     const auto told = tell(log.rows, live(R"({"titel":"a","@self":{"id":"u1"}})"), {{"u1", std::nullopt}});
     BOOST_TEST(kinds(told) == "D");
-    BOOST_TEST(told.changes[0].object ==
-               R"({"titel":"a","@self":{"id":"u1","deleted":{"deletedBy":"ada","deletedAt":"2026-03-02T13:05:09+00:00",)"
-               R"("objectId":"u1","organisation":null}}})");
+    BOOST_TEST(
+        told.changes[0].object ==
+        R"({"titel":"a","@self":{"id":"u1","deleted":{"deletedBy":"ada","deletedAt":"2026-03-02T13:05:09+00:00",)"
+        R"("objectId":"u1","organisation":null}}})");
 }
 
 BOOST_AUTO_TEST_CASE(an_update_in_the_audit_trail_of_an_object_that_is_gone_waits_for_the_row_of_its_end) {
@@ -143,7 +147,8 @@ BOOST_AUTO_TEST_CASE(reads_and_locks_are_not_asked_for) {
 BOOST_AUTO_TEST_CASE(changes_of_several_objects_keep_the_order_of_the_log) {
     Rows log;
     for (int i = 1; i <= 6; ++i)
-        log.audit(audit(i, "create", R"({"n":{"old":null,"new":)" + std::to_string(i) + "}}", "u" + std::to_string(i % 2) + std::to_string(i)));
+        log.audit(audit(i, "create", R"({"n":{"old":null,"new":)" + std::to_string(i) + "}}",
+                        "u" + std::to_string(i % 2) + std::to_string(i)));
     const auto told = tell(log.rows, nothing_known(), {});
     BOOST_REQUIRE_EQUAL(told.changes.size(), 6u);
     for (std::size_t i = 0; i < 6; ++i) BOOST_TEST(told.changes[i].object == "{\"n\":" + std::to_string(i + 1) + "}");

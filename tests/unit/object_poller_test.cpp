@@ -1,5 +1,5 @@
-#include <boost/test/unit_test.hpp>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 
 #include "adapters/openregister/object_poller.h"
 #include "tests/support/fake_openregister.h"
@@ -302,7 +302,8 @@ BOOST_AUTO_TEST_CASE(a_comparison_goes_on_where_it_was_when_the_program_ended) {
     world.kill();
     BOOST_REQUIRE_EQUAL(world.poll(), "");
     BOOST_TEST(world.told.empty());
-    for (int i = 0; i < 10; ++i) BOOST_TEST(world.memory.known().of(subject_of("3", "12", "u" + std::to_string(i))).live);
+    for (int i = 0; i < 10; ++i)
+        BOOST_TEST(world.memory.known().of(subject_of("3", "12", "u" + std::to_string(i))).live);
 }
 
 BOOST_AUTO_TEST_CASE(no_object_is_ever_read_by_the_call_that_writes_a_read_row) {
