@@ -282,6 +282,45 @@ class NextcloudTest(unittest.TestCase):
         self.assertEqual(200, self.api("GET", "objects/5/27/c0ffee00-1234-4abc-9def-000000000007")[0])
         self.assertEqual("read", self.api("GET", "audit-trails?offset=3")[1]["results"][0]["action"])
 
+    def test_a_days_work_is_told_only_as_far_as_the_app_tells_it(self):
+        self.webhook(events=["*"])
+        self.nc.control("POST", "quirks", {"wired": "released"})
+        done = self.nc.control("POST", "work", {"seed": 3, "changes": 200})
+        self.nc.control("POST", "quirks", {"wired": "all"})
+        self.assertGreaterEqual(done["changes"], 200)
+        changes = self.nc.control("GET", "changes")
+        self.assertEqual({"create"}, {one["kind"] for one in changes if one["pushed"]})
+        self.assertEqual({"create", "update", "delete", "cascade"}, {one["kind"] for one in changes if one["audit"]})
+        silent = {one["kind"] for one in changes if one["audit"] is None and one["realtime"] is None}
+        self.assertEqual({"restore", "bulk-create", "bulk-update"}, silent)
+        again = self.nc.control("POST", "reset", {}) or self.nc.control("POST", "work", {"seed": 3, "changes": 200})
+        self.assertEqual(done["kinds"], again["kinds"])
+
+    def test_logs_have_their_quirks_as_switches(self):
+        self.nc.control("POST", "quirks", {"late_every": 3, "late_by": 2, "page_totals": True})
+        self.nc.control("POST", "work", {"changes": 6, "kinds": ["create"]})
+        rows = self.api("GET", "audit-trails?limit=4&offset=0&_sort[id]=desc")[1]
+        self.assertEqual(([1, 2, 3, 4], 4), ([row["id"] for row in rows["results"]], rows["total"]))
+        ids = [row["id"] for row in self.api("GET", "audit-trails?limit=9")[1]["results"]]
+        self.assertEqual([1, 2, 3, 4, 5], ids)
+        self.nc.control("POST", "commit", {})
+        self.nc.control("POST", "expire", {"rows": 2})
+        self.assertEqual([3, 4, 5, 6], [row["id"] for row in self.api("GET", "audit-trails?limit=9")[1]["results"]])
+        self.nc.control("POST", "quirks", {"audit_served": False})
+        self.assertEqual(404, self.nc.ask("GET", self.API + "audit-trails", None, self.basic())[0])
+
+    def test_lists_write_angle_brackets_as_nextcloud_does_and_webhooks_do_not(self):
+        self.webhook()
+        self.replay(fresh=True, set={"object.titel": "<b>vet</b>"})
+        text = self.nc.ask("GET", self.API + "objects/3/12?_empty=true", None, self.basic())[2]
+        self.assertIn('"titel":"\\u003Cb\\u003Evet\\u003C\\/b\\u003E"', text)
+        self.assertIn(b'"titel":"<b>vet<\\/b>"', self.receiver.got[0][2])
+
+    def test_a_filter_on_a_property_nobody_has_is_admitted_to_be_ignored(self):
+        self.replay(fresh=True)
+        answer = self.api("GET", "objects/3/12?limit=5")[1]
+        self.assertEqual((["limit"], []), (answer["@self"]["ignoredFilters"], answer["results"]))
+
     def test_registers_and_schemas(self):
         self.assertEqual({3: "publicaties", 5: "zaken"}, self.slugs("registers"))
         self.assertEqual({12: "publicatie", 27: "zaak"}, self.slugs("schemas"))
