@@ -173,6 +173,16 @@ Headers kept_headers(const std::vector<std::string>& wanted, const Headers& rece
     return kept;
 }
 
+/// What GitHub sends unless told otherwise, and Slack for commands.
+bool is_form(const Headers& headers) {
+    const auto* type = find_header(headers, "Content-Type");
+    return type != nullptr && type->starts_with("application/x-www-form-urlencoded");
+}
+
+Error form_instead_of_json() {
+    return {Error::Kind::Invalid, "the body is a form: set the sender's content type to application/json"};
+}
+
 Result<JsonPtr> parse(const std::string& body) {
     auto document = JsonDocument::parse(body);
     if (!document) return Error{Error::Kind::Invalid, "the body is " + document.error().message};
@@ -187,7 +197,7 @@ Normalizer::Normalizer(std::shared_ptr<const MappingSet> mappings) : mappings_(s
 
 Result<NormalizeOutcome> Normalizer::normalize(const VerifiedRequest& request, const Names& names) const {
     auto document = parse(request.body());
-    if (!document) return document.error();
+    if (!document) return is_form(request.headers()) ? form_instead_of_json() : document.error();
     const auto& redactor = mappings_->redactor(request.source_type());
     if (redactor.concerns((*document)->text())) {
         document = parse(redactor.without_secrets((*document)->root()));

@@ -18,7 +18,7 @@ void check_golden(const std::string& folder, const std::string& ending, const st
     Complaints complaints;
     const std::string mappings = ORBRIDGE_ROOT "/mappings/";
     std::vector<std::string> all;
-    for (const auto* name : {"openregister", "nextcloud", "spidamin", "github", "meta", "slack"})
+    for (const auto* name : {"openregister", "nextcloud", "spidamin", "github", "meta", "slack", "standard-webhooks"})
         all.push_back(mappings + name + ".yaml");
     const Normalizer normalizer(load_mappings(all, complaints));
     BOOST_REQUIRE(complaints.empty());
@@ -54,5 +54,8 @@ BOOST_AUTO_TEST_CASE(spidamin_events) { check_golden("spidamin", ".json", "spida
 BOOST_AUTO_TEST_CASE(P9_github_events) { check_golden("github", ".http", "github", "github"); }
 BOOST_AUTO_TEST_CASE(P9_meta_events) { check_golden("meta", ".http", "meta", "meta"); }
 BOOST_AUTO_TEST_CASE(P9_slack_events) { check_golden("slack", ".http", "slack", "slack"); }
+BOOST_AUTO_TEST_CASE(P9_standard_webhooks_events) {
+    check_golden("standard-webhooks", ".http", "standard-webhooks", "standard-webhooks");
+}
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -299,6 +299,15 @@ BOOST_AUTO_TEST_CASE(P9_more_events_than_a_mapping_allows_are_refused) {
     BOOST_TEST(world.events().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_form_is_told_to_be_json) {
+    World world;
+    auto request = from_github("issues", "d-1", "payload=%7B%22action%22%3A%22opened%22%7D");
+    request.headers.push_back({"Content-Type", "application/x-www-form-urlencoded"});
+    const auto answer = world.ingest.push("github", request);
+    BOOST_TEST(answer.status == 400);
+    BOOST_TEST(answer.body.find("application/json") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(P11_what_cannot_be_pushed_to_says_why) {
     World world;
     world.sources["off"] = source("github", "github");

@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::string kMappings =
-    "mappings: [" ORBRIDGE_ROOT "/mappings/github.yaml, " ORBRIDGE_ROOT "/mappings/meta.yaml, " ORBRIDGE_ROOT
-    "/mappings/slack.yaml, " ORBRIDGE_ROOT "/mappings/openregister.yaml]\n";
+const std::string kMappings = "mappings: [" ORBRIDGE_ROOT "/mappings/github.yaml, " ORBRIDGE_ROOT
+                              "/mappings/meta.yaml, " ORBRIDGE_ROOT "/mappings/slack.yaml, " ORBRIDGE_ROOT
+                              "/mappings/openregister.yaml, " ORBRIDGE_ROOT "/mappings/standard-webhooks.yaml]\n";
 
 struct Read {
     Complaints complaints;
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(P1_every_scheme_can_be_configured) {
     for (const auto* source :
          {"verify: openregister, secret: x", "verify: github, secret: [x, y]",
           "verify: meta, secret: x, verify_token: t",
-          "verify: standard-webhooks, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, mapping: record",
+          "verify: standard-webhooks, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
           "verify: standard-webhooks, public_key: whpk_ebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=, mapping: record",
           "verify: slack, secret: x, tolerance: 1m", "verify: bearer, secret: x, mapping: record",
           "verify: hmac, secret: x, mapping: record, signature: {header: X-Sig}"})
