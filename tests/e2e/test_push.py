@@ -335,7 +335,7 @@ class Mapped(PushWorld):
         self.assertIn("duplicate", self.send("meta", body, meta(body))[2])
         self.assertEqual(len(self.events()), 4)
 
-    def test_P9_recorded_requests_become_what_the_mappings_say(self):
+    def test_P9_sample_requests_become_what_the_mappings_say(self):
         self.start("  github: {type: push, verify: github, secret: gh-secret}\n  meta: {type: push, verify: meta, secret: gh-secret}\n"
                    "  slack: {type: push, verify: slack, secret: slack-secret}\n"
                    f"  standard-webhooks: {{type: push, verify: standard-webhooks, secret: whsec_{STANDARD_KEY}}}\n")
@@ -358,6 +358,41 @@ class Mapped(PushWorld):
                         self.assertEqual(event["class"], wanted.get("class", ""))
                         self.assertEqual(event["event_name"], wanted.get("eventName", ""))
                         self.assertNotIn("********", json.dumps(event))
+
+    def test_no_secret_reaches_a_log_an_answer_a_metric_or_the_store(self):
+        secrets = {"github": "gh-S3CR3T-planted", "meta": "me-S3CR3T-planted", "slack": "sl-S3CR3T-planted", "bearer": "be-S3CR3T-planted",
+                   "old": "ol-S3CR3T-planted", "verify": "ve-S3CR3T-planted", "in-body": "bo-S3CR3T-planted"}
+        self.start(f"  github: {{type: push, verify: github, secret: [{secrets['github']}, {secrets['old']}], limit: 2/1h}}\n"
+                   f"  meta: {{type: push, verify: meta, secret: {secrets['meta']}, verify_token: {secrets['verify']}}}\n"
+                   f"  slack: {{type: push, verify: slack, secret: {secrets['slack']}}}\n"
+                   f"  token: {{type: push, verify: bearer, secret: {secrets['bearer']}, mapping: any}}\n")
+        answers = []
+        said = json.dumps({"type": "event_callback", "token": secrets["in-body"], "team_id": "T", "event": {"type": "message"}})
+        for source, body, headers in (
+                ("github", '{"hook_id":1}', github('{"hook_id":1}', secrets["github"])),
+                ("github", '{"hook_id":2}', github('{"hook_id":2}', secrets["old"])),
+                ("github", '{"hook_id":3}', github('{"hook_id":3}', secrets["old"])),
+                ("github", '{"hook_id":4}', {"X-Hub-Signature-256": secrets["github"]}),
+                ("meta", json.dumps(TWO_BY_TWO), meta(json.dumps(TWO_BY_TWO), secrets["meta"])),
+                ("slack", said, slack(said, key=secrets["slack"])),
+                ("token", '{"type":"a"}', {"Authorization": f"Bearer {secrets['bearer']}"}),
+                ("token", '{"type":"b"}', {"X-API-Key": secrets["bearer"]}),
+                ("token", '{"type":', {"Authorization": f"Bearer {secrets['bearer']}"}),
+                ("token", '{"type":"c"}', {"Authorization": f"Bearer {secrets['bearer']}x"})):
+            answers.append(self.send(source, body, headers))
+        self.assertEqual([status for status, _, _ in answers], [202, 202, 429, 401, 200, 202, 202, 202, 400, 401])
+        for token in (secrets["verify"], secrets["verify"] + "x"):
+            answers.append(call("GET", f"{self.bridge.url}/ingest/meta?hub.mode=subscribe&hub.verify_token={token}&hub.challenge=1"))
+        self.bridge.settled()
+        answers += [self.bridge.api("/api/v1/status"), self.bridge.cli("check"), self.bridge.cli("status"), self.windmill.jobs(),
+                    call("GET", self.bridge.url + "/metrics"), [self.bridge.api("/api/v1/events/" + e["id"]) for e in self.events()]]
+        self.assertEqual(self.bridge.stop(), 0)
+        written = [json.dumps(answers).encode(), self.bridge.log.read_bytes()]
+        written += [file.read_bytes() for file in self.world.folder.glob("orbridge.db*")]
+        for name, secret in secrets.items():
+            for form in (secret.encode(), base64.b64encode(secret.encode()).rstrip(b"=")[:-1]):
+                for text in written:
+                    self.assertNotIn(form, text, name)
 
     def test_orbridge_send_signs_as_the_sender_would(self):
         self.start("  github: {type: push, verify: github, secret: gh-secret}\n  meta: {type: push, verify: meta, secret: gh-secret}\n"
