@@ -168,7 +168,8 @@ Headers kept_headers(const std::vector<std::string>& wanted, const Headers& rece
     Headers kept;
     for (const auto& name : wanted) {
         const auto* value = find_header(received, name);
-        if (value != nullptr) kept.push_back({name, value->substr(0, kHeaderBytesMax)});
+        const bool is_new = find_header(kept, name) == nullptr;  // two mappings may read the same one
+        if (value != nullptr && is_new) kept.push_back({name, value->substr(0, kHeaderBytesMax)});
     }
     return kept;
 }

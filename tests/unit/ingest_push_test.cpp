@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(P9_a_batch_with_one_event_that_no_rule_takes_becomes_all_it
 BOOST_AUTO_TEST_CASE(P9_an_unmapped_event_keeps_the_headers_its_mapping_will_need_and_no_secret) {
     World world;
     const std::string head =
-        "mapping: m\nsources: [github]\nclass: header:X-GitHub-Event\nkeep_headers: [X-Later]\n"
+        "mapping: m\nsources: [github]\nclass: header:X-GitHub-Event\nkeep_headers: [X-Later, x-later]\n"
         "dedup: ['header:X-GitHub-Delivery']\nrules:\n";
     const std::string rule =
         "  - {name: a, class: issues, channel: Issue, event_name: '{class}:{later}',"
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(P9_an_unmapped_event_keeps_the_headers_its_mapping_will_nee
     BOOST_TEST(world.ingest.push("github", request).status == 202);
     const auto unmapped = world.events().front();
     const auto kept = world.store.kept_headers(unmapped.id).value();
-    BOOST_TEST(kept.size() == 3u);
+    BOOST_TEST(kept.size() == 3u);  // X-Later once, however often and in whatever case it is named
     for (const auto& header : kept) BOOST_TEST(header.value.size() <= 1024u);
     for (const auto* secret : {"Authorization", "X-Hub-Signature-256", "X-Else"})
         BOOST_TEST(find_header(kept, secret) == nullptr, secret);
