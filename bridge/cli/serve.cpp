@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -70,8 +69,6 @@ void wait_for_signals(App& app, const sigset_t& signals, const std::string& file
 }  // namespace
 
 int run_serve(const Args& args) {
-    // One arena a thread would cost memory that an idle daemon never gives back.
-    mallopt(M_ARENA_MAX, 2);  // NOLINT(concurrency-mt-unsafe): there is no other thread yet
     const auto signals = block_signals();
     raise_file_limit();
     auto settings = load_settings(args);

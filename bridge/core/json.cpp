@@ -12,6 +12,11 @@
 #include <map>
 
 namespace orbridge {
+namespace {
+
+constexpr std::size_t kKeptBytesMax = 64 << 10;
+
+}  // namespace
 
 // Builds the node list. simdjson finds the structure and checks UTF-8 and control characters; the
 // scalars, which On-Demand leaves alone, are checked here without turning them into numbers.
@@ -22,7 +27,9 @@ public:
     Status build() {
         auto& text = document_.text_;
         text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-        simdjson::ondemand::parser parser;
+        thread_local simdjson::ondemand::parser kept;  // for its buffers, which are not kept if they are large
+        simdjson::ondemand::parser large;
+        auto& parser = text.size() <= kKeptBytesMax ? kept : large;
         simdjson::ondemand::document root;
         if (auto code = parser.iterate(text.data(), text.size(), text.capacity()).get(root); code) return fault(code);
         if (auto status = build_root(root); !status) return status;
@@ -94,8 +101,7 @@ private:
     }
 
     Status add_scalar(std::string_view token, std::string_view key) {
-        while (!token.empty() && std::string_view(" \t\r\n").find(token.back()) != std::string_view::npos)
-            token.remove_suffix(1);
+        while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
         const auto begin = offset(token);
         const auto kind = scalar_kind(token);
         if (!kind) return fault_at("not a JSON value", begin);
@@ -103,6 +109,8 @@ private:
         document_.nodes_.back().end = static_cast<std::uint32_t>(begin + token.size());
         return Ok{};
     }
+
+    static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
     static std::optional<Json::Kind> scalar_kind(std::string_view token) {
         if (token == "null") return Json::Kind::Null;
@@ -214,6 +222,7 @@ Result<JsonPtr> JsonDocument::parse(std::string_view text, const JsonLimits& lim
     auto document = std::make_shared<JsonDocument>();
     document->text_.reserve(text.size() + simdjson::SIMDJSON_PADDING);
     document->text_ = text;
+    document->nodes_.reserve(text.size() / 16 + 1);
     if (auto status = JsonBuilder(*document, limits).build(); !status) return status.error();
     return JsonPtr(std::move(document));
 }

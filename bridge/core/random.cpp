@@ -3,14 +3,17 @@
 #include <sys/random.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace orbridge {
 
 std::uint64_t SystemRandom::bits() {
-    std::uint64_t value = 0;
-    // Requests of up to 256 bytes are never cut short once the generator is seeded (getrandom(2)).
-    if (getrandom(&value, sizeof value, 0) != sizeof value) std::abort();
-    return value;
+    const std::lock_guard lock(mutex_);
+    if (left_ == 0) {
+        if (getrandom(drawn_.data(), sizeof drawn_, 0) != sizeof drawn_) std::abort();
+        left_ = drawn_.size();
+    }
+    return std::exchange(drawn_[--left_], 0);
 }
 
 }  // namespace orbridge

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <random>
@@ -19,6 +21,12 @@ public:
 class SystemRandom final : public Random {
 public:
     std::uint64_t bits() override;
+
+private:
+    /// As much as one call gives for certain (getrandom(2)). Each value is used once, and wiped.
+    std::array<std::uint64_t, 32> drawn_{};
+    std::size_t left_ = 0;
+    std::mutex mutex_;
 };
 
 /// Repeatable, for tests and simulation.

@@ -1,5 +1,7 @@
 #include "bridge/normalize/redaction.h"
 
+#include <string.h>
+
 #include <algorithm>
 
 #include "bridge/core/text.h"
@@ -59,7 +61,9 @@ Redactor::Redactor(std::vector<SecretPath> secrets) : secrets_(std::move(secrets
 
 bool Redactor::concerns(std::string_view text) const {
     if (secrets_.empty()) return false;
-    const auto occurs = [&](const std::string& key) { return text.find(key) != std::string_view::npos; };
+    const auto occurs = [&](const std::string& key) {  // each key begins with a quote, of which JSON is full
+        return memmem(text.data(), text.size(), key.data(), key.size()) != nullptr;
+    };
     return std::any_of(last_keys_.begin(), last_keys_.end(), occurs) || hides_plain_letters(text);
 }
 

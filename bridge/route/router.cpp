@@ -42,12 +42,15 @@ private:
     std::optional<JsonPtr> parsed_;
 };
 
-/// Why the condition does not hold; nothing if it does.
-std::optional<std::string> fault(const RouteSettings::Condition& condition, Payload& payload) {
+bool holds(const RouteSettings::Condition& condition, Payload& payload) {
+    const auto value = payload.at(condition.path).scalar();
+    return value && std::find(condition.any_of.begin(), condition.any_of.end(), *value) != condition.any_of.end();
+}
+
+/// Why the condition does not hold.
+std::string fault(const RouteSettings::Condition& condition, Payload& payload) {
     const auto found = payload.at(condition.path);
     const auto value = found.scalar();
-    const auto& wanted = condition.any_of;
-    if (value && std::find(wanted.begin(), wanted.end(), *value) != wanted.end()) return std::nullopt;
     std::string is = "missing";
     if (value) {
         is = quoted(*value);
@@ -56,7 +59,7 @@ std::optional<std::string> fault(const RouteSettings::Condition& condition, Payl
     } else if (found.present()) {
         is = found.is_array() ? "a list" : "an object";
     }
-    return "payload." + condition.path + " is " + is + ", route wants " + one_of(wanted);
+    return "payload." + condition.path + " is " + is + ", route wants " + one_of(condition.any_of);
 }
 
 }  // namespace
@@ -69,26 +72,61 @@ struct Router::Compiled {
         if (!route.event_name.empty()) event_name.emplace(Pattern::compile(route.event_name));
     }
 
+    enum class Step { Mapped, Source, Channel, Pattern, EventName, Condition, Taken };
+
+    /// Where the event fails; Taken if nowhere. The failing condition goes to `at`.
+    Step judge(const Event& event, Payload& payload, const RouteSettings::Condition** at = nullptr) const {
+        if (event.state == EventState::Unmapped) return Step::Mapped;
+        if (!route.source.empty() && route.source != event.source.value) return Step::Source;
+        if (!route.channel.empty() && route.channel != event.channel) return Step::Channel;
+        if (event_name && !*event_name) return Step::Pattern;
+        if (event_name && !event_name->value().matches(event.event_name)) return Step::EventName;
+        for (const auto& condition : route.when) {
+            if (holds(condition, payload)) continue;
+            if (at != nullptr) *at = &condition;
+            return Step::Condition;
+        }
+        return Step::Taken;
+    }
+
     /// Why the route does not take the event; nothing if it does.
     std::optional<std::string> refusal(const Event& event, Payload& payload) const {
-        if (event.state == EventState::Unmapped) return "no mapping knew the event, so it has no channel";
-        if (!route.source.empty() && route.source != event.source.value)
-            return "source is " + quoted(event.source.value) + ", route wants " + quoted(route.source);
-        if (!route.channel.empty() && route.channel != event.channel)
-            return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);
-        if (event_name && !*event_name) return "the route's event_name is no valid pattern";
-        if (event_name && !event_name->value().matches(event.event_name)) {
-            return "eventName is " + quoted(event.event_name) + ", route wants all of it to match " +
-                   quoted(route.event_name);
+        const RouteSettings::Condition* condition = nullptr;
+        switch (judge(event, payload, &condition)) {
+            case Step::Mapped: return "no mapping knew the event, so it has no channel";
+            case Step::Source:
+                return "source is " + quoted(event.source.value) + ", route wants " + quoted(route.source);
+            case Step::Channel: return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);
+            case Step::Pattern: return "the route's event_name is no valid pattern";
+            case Step::EventName:
+                return "eventName is " + quoted(event.event_name) + ", route wants all of it to match " +
+                       quoted(route.event_name);
+            case Step::Condition: return fault(*condition, payload);
+            case Step::Taken: break;
         }
-        for (const auto& condition : route.when)
-            if (auto reason = fault(condition, payload)) return reason;
         return std::nullopt;
     }
 };
 
 Router::Router(const std::vector<RouteSettings>& routes) {
-    for (const auto& route : routes) routes_.push_back(std::make_unique<const Compiled>(route));
+    for (const auto& route : routes) {
+        routes_.push_back(std::make_unique<const Compiled>(route));
+        if (!route.channel.empty()) by_channel_[route.channel];
+    }
+    for (const auto& each : routes_) {  // in the order written, those of any channel among them
+        const auto& channel = each->route.channel;
+        if (!channel.empty()) {
+            by_channel_[channel].push_back(each.get());
+            continue;
+        }
+        any_channel_.push_back(each.get());
+        for (auto& [name, of_channel] : by_channel_) of_channel.push_back(each.get());
+    }
+}
+
+const std::vector<const Router::Compiled*>& Router::candidates(const std::string& channel) const {
+    const auto found = by_channel_.find(channel);
+    return found == by_channel_.end() ? any_channel_ : found->second;
 }
 
 Router::~Router() = default;
@@ -98,8 +136,8 @@ std::vector<Match> Router::match(const Event& event) const {
     std::vector<Match> matches;
     std::set<TargetId> taken;
     Payload payload(event);
-    for (const auto& each : routes_) {
-        if (each->refusal(event, payload)) continue;
+    for (const auto* each : candidates(event.channel)) {
+        if (each->judge(event, payload) != Compiled::Step::Taken) continue;
         for (const auto& target : each->route.to) {
             if (taken.insert(target).second) {
                 matches.push_back(

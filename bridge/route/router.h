@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bridge/core/event.h"
@@ -40,7 +41,12 @@ public:
 
 private:
     struct Compiled;
+    /// Those that may take an event of this channel, in the order written.
+    const std::vector<const Compiled*>& candidates(const std::string& channel) const;
+
     std::vector<std::unique_ptr<const Compiled>> routes_;
+    std::unordered_map<std::string, std::vector<const Compiled*>> by_channel_;
+    std::vector<const Compiled*> any_channel_;
 };
 
 }  // namespace orbridge
