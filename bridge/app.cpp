@@ -9,6 +9,7 @@
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
 #include "bridge/api/status.h"
+#include "bridge/api/replays_api.h"
 #include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
 #include "bridge/core/guarded.h"
@@ -82,10 +83,13 @@ public:
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                  [this](const Event& event) { return subscribers.match(event); }),
           replay(
-              *store, ids, given.clock, [this](const Event& event) { return ingest.remap(event); },
+              *store, [this](const Event& event) { return ingest.remap(event); },
               [this] { return router(); }, [this](const TargetId& id) { return can_deliver_to(id); },
               [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
+          replay_jobs(replay, *store, ids, given.clock, given.log),
           admin(admin_parts(std::move(admin_token))),
+          replays_api({replay, replay_jobs, dispatcher, given.clock, audit,
+                       [this](const InboundRequest& request) { return admin.refuse(request); }}),
           subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
                              [this] { return subscribers.lease_max(); }}),
@@ -96,6 +100,11 @@ public:
     Status start() {
         connect();
         if (auto loaded = subscribers.load(now()->settings.subscriptions); !loaded) return loaded;
+        replay_jobs.set_limits(now()->settings.replay);
+        replay_jobs.when_work([this] {
+            if (replay_worker) replay_worker->wake();
+        });
+        if (auto loaded = replay_jobs.load(); !loaded) return loaded;
         dispatcher.set_family(subscribers.family(now()->settings.subscriptions.in_flight_max));
         aim(*now());
         recorder_worker.emplace([this] { return recorder.step(); });
@@ -108,6 +117,7 @@ public:
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
         start_reconciler(*now());
         housekeeper_worker.emplace([this] { return housekeeper.step(); });
+        replay_worker.emplace([this] { return replay_jobs.step(); });
         return Ok{};
     }
 
@@ -116,6 +126,7 @@ public:
     void stop() {
         const auto limit = now()->settings.stop_timeout;
         if (server) server->stop(limit);
+        replay_worker.reset();
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
         reconciling.with([](Reconciling& r) { r.worker.reset(); });
@@ -135,6 +146,7 @@ public:
             tools.log.info("reload.changed", {{"what", line}});
         plan.with([&](auto& current) { current = fresh; });
         subscribers.configure(fresh->settings.subscriptions);
+        replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
         start_reconciler(*fresh);
         tools.log.info("reload.done");
@@ -264,7 +276,6 @@ private:
                 .clock = tools.clock,
                 .log = tools.log,
                 .audit = audit,
-                .replay = replay,
                 .dispatcher = dispatcher,
                 .token = std::move(token),
                 .router = [this] { return router(); },
@@ -357,7 +368,12 @@ private:
         table.add("POST", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.create_token(r); });
         table.add("POST", "/api/v1/tokens/remove",
                   [this](Request r, Values) { return subscriptions_api.remove_token(r); });
-        table.add("POST", "/api/v1/replay", [this](Request r, Values) { return admin.replay(r); });
+        table.add("POST", "/api/v1/replays", [this](Request r, Values) { return replays_api.start(r); });
+        table.add("GET", "/api/v1/replays", [this](Request r, Values) { return replays_api.list(r); });
+        table.add("GET", "/api/v1/replays/{id}",
+                  [this](Request r, Values v) { return replays_api.show(r, v["id"]); });
+        table.add("DELETE", "/api/v1/replays/{id}",
+                  [this](Request r, Values v) { return replays_api.cancel(r, v["id"]); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
         table.add("GET", "/api/v1/audit", [this](Request r, Values) { return admin.audit(r); });
@@ -403,7 +419,9 @@ private:
     Follower follower;
     Ingest ingest;
     Replay replay;
+    ReplayJobs replay_jobs;
     AdminApi admin;
+    ReplaysApi replays_api;
     SubscriptionsApi subscriptions_api;
     Housekeeper housekeeper;
     std::unique_ptr<HttpServer> server;
@@ -411,6 +429,7 @@ private:
     std::optional<Worker> recorder_worker;
     std::optional<Worker> follower_worker;
     std::optional<Worker> housekeeper_worker;
+    std::optional<Worker> replay_worker;
     std::jthread dispatcher_thread;
 };
 

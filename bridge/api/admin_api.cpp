@@ -62,7 +62,6 @@ private:
     std::optional<Answer> fault_;
 };
 
-constexpr const char* kDeliveryStates = "expected pending, delivered, dead, expired or cancelled";
 
 std::optional<EventState> event_state(const std::string& text) {
     if (text == "mapped") return EventState::Mapped;
@@ -258,85 +257,6 @@ Answer AdminApi::resume(const InboundRequest& request, const std::string& target
     parts_.log.info("admin.resume", {{"target", target}});
     parts_.audit.note(kAdmin, "target.resume", target);
     return ordered(target, "resume");
-}
-
-namespace {
-
-/// Reads the body of POST /api/v1/replay; the answer names the field that is wrong.
-std::variant<ReplayOrder, Answer> read_replay(const std::string& body) {
-    const auto document = JsonDocument::parse(body);
-    if (!document || !(*document)->root().is_object())
-        return error_answer(400, "malformed", "the body must be a JSON object");
-    const auto root = (*document)->root();
-    ReplayOrder order;
-    order.event = root["event"].string().value_or("");
-    order.target = root["target"].string().value_or("");
-    order.subject = root["subject"].string().value_or("");
-    order.channel = root["channel"].string().value_or("");
-    order.unmapped = root["unmapped"].boolean().value_or(false);
-    order.dry_run = root["dry_run"].boolean().value_or(false);
-    if (const auto state = root["state"]) {
-        order.state = delivery_state_from_text(state.string().value_or(""));
-        if (!order.state) return error_answer(400, "invalid", std::string("state: ") + kDeliveryStates, "state");
-    }
-    for (auto [name, time] : {std::pair{"since", &order.since}, std::pair{"until", &order.until}}) {
-        if (!root[name]) continue;
-        *time = from_iso8601(root[name].string().value_or(""));
-        if (!*time) {
-            return error_answer(400, "invalid", std::string(name) + ": expected a time such as 2026-03-02T13:05:09Z",
-                                name);
-        }
-    }
-    if (const auto limit = root["limit"]) {
-        const auto text = limit.scalar().value_or("");
-        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), order.limit);
-        if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || order.limit < 1 ||
-            order.limit > 1'000'000)
-            return error_answer(400, "invalid", "limit: expected a number from 1 to 1000000", "limit");
-    }
-    return order;
-}
-
-}  // namespace
-
-/// A target that gets many at once is asked for one at first, then two, four and so on.
-void AdminApi::begin_gently(const ReplayOrder& order) {
-    if (order.dry_run || !order.event.empty()) return;
-    std::vector<TargetId> targets;
-    for (const auto& [id, view] : parts_.dispatcher.views())
-        if (order.target.empty() || order.target == id.value) targets.push_back(id);
-    parts_.dispatcher.start_slowly(targets);
-}
-
-void AdminApi::note_replay(const ReplayOrder& order, const ReplayReport& report) {
-    if (order.dry_run) return;
-    parts_.audit.note(kAdmin, "replay", order.event,
-                      {{"target", order.target},
-                       {"subject", order.subject},
-                       {"channel", order.channel},
-                       {"state", order.state ? to_text(*order.state) : ""},
-                       {"unmapped", order.unmapped},
-                       {"since", order.since ? to_iso8601(*order.since) : std::string()},
-                       {"until", order.until ? to_iso8601(*order.until) : std::string()},
-                       {"matched", report.matched},
-                       {"replayed", report.replayed}});
-}
-
-Answer AdminApi::replay(const InboundRequest& request) {
-    if (auto refusal = refuse(request)) return *refusal;
-    const auto order = read_replay(request.body);
-    if (const auto* fault = std::get_if<Answer>(&order)) return *fault;
-    begin_gently(std::get<ReplayOrder>(order));
-    const auto report = parts_.replay.run(std::get<ReplayOrder>(order));
-    if (!report) return error_answer(report.error());
-    parts_.log.info("admin.replay", {{"matched", report->matched}, {"replayed", report->replayed}});
-    note_replay(std::get<ReplayOrder>(order), *report);
-    JsonWriter json;
-    json.object().member("matched", report->matched).member("replayed", report->replayed).member("more", report->more);
-    json.key("problems").array();
-    for (const auto& each : report->problems) json.value(each);
-    json.end().end();
-    return ok(json);
 }
 
 Answer AdminApi::cancel(const InboundRequest& request) {

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "bridge/api/replay.h"
 #include "bridge/core/http.h"
 #include "bridge/core/json.h"
 #include "bridge/core/log.h"
@@ -26,7 +25,6 @@ public:
         const Clock& clock;
         Log& log;
         AuditTrail& audit;
-        Replay& replay;
         Dispatcher& dispatcher;
         Secret token;
         std::function<std::shared_ptr<const Router>()> router;
@@ -48,7 +46,6 @@ public:
     Answer targets(const InboundRequest& request);
     Answer pause(const InboundRequest& request, const std::string& target);
     Answer resume(const InboundRequest& request, const std::string& target);
-    Answer replay(const InboundRequest& request);
     Answer cancel(const InboundRequest& request);
     Answer registrations(const InboundRequest& request, bool remove);
     Answer audit(const InboundRequest& request);
@@ -57,8 +54,6 @@ public:
     std::optional<Answer> refuse(const InboundRequest& request) const;
 
 private:
-    void begin_gently(const ReplayOrder& order);
-    void note_replay(const ReplayOrder& order, const ReplayReport& report);
     void write_story(JsonWriter& json, const DeliveryRow& row);
     Parts parts_;
 };

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bridge/core/ids.h"
 #include "bridge/route/router.h"
@@ -18,18 +19,27 @@ struct ReplayOrder {
     std::optional<DeliveryState> state;  ///< of the deliveries to repeat: dead, delivered, …
     bool unmapped = false;               ///< instead: unmapped events, through the mappings of now
     std::optional<TimePoint> since, until;
-    bool dry_run = false;
-    int limit = 10'000;  ///< at most so many in one call
 };
 
-struct ReplayReport {
+/// Which replay it is: its deliveries' ids follow from that, so that none is made twice however often a part of it
+/// is repeated. It finds nothing that came after `at`.
+struct ReplayId {
+    std::string id;
+    TimePoint at{};
+};
+
+/// How far it has come.
+struct ReplayState {
+    std::string after_delivery;     ///< the last one looked at
+    std::uint64_t after_event = 0;  ///< its sequence, for unmapped ones
+    bool done = false;
     std::uint64_t matched = 0;
     std::uint64_t replayed = 0;
-    bool more = false;  ///< the limit cut it: call again
-    std::vector<std::string> problems;
+    std::vector<std::string> problems;  ///< the first 20
 };
 
-/// Each repeated delivery is a new one with a new id, so that Windmill runs it again.
+/// Delivers again what has ended, oldest first. Each repeated delivery is a new one with a new id, so that Windmill
+/// runs it again. Safe from any thread; everything given to it must outlive it.
 class Replay {
 public:
     using Remap = std::function<Status(const Event&)>;
@@ -38,19 +48,25 @@ public:
     /// Whether a target is configured: a replay to one that is not would wait for ever.
     using HasTarget = std::function<bool(const TargetId&)>;
 
-    Replay(Store& store, IdMaker& ids, const Clock& clock, Remap remap, RouterNow router, HasTarget has_target,
-           Wake wake);
-    Result<ReplayReport> run(const ReplayOrder& order);
+    Replay(Store& store, Remap remap, RouterNow router, HasTarget has_target, Wake wake);
+
+    /// Invalid: what is wrong with it.
+    Status check(const ReplayOrder& order) const;
+    /// How many it would deliver again; counts no further than `most`.
+    Result<std::uint64_t> count(const ReplayOrder& order, const ReplayId& replay, std::uint64_t most);
+    /// Goes on from `state`, making at most `most` deliveries. On an error nothing is lost: go on again.
+    Status advance(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most);
 
 private:
-    Result<ReplayReport> replay_unmapped(const ReplayOrder& order);
-    Result<ReplayReport> replay_event(const ReplayOrder& order);
-    Result<ReplayReport> replay_deliveries(const ReplayOrder& order);
-    Status again(const EventId& event, const TargetId& target, const std::string& route, const std::string& order_key);
+    Status remap_some(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most);
+    Status repeat_event(const ReplayOrder& order, const ReplayId& replay, ReplayState& state);
+    Status repeat_some(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most);
+    Status repeat(const ReplayId& replay, const DeliveryRow& row);
+    std::vector<Match> targets_of(const ReplayOrder& order, const Event& event) const;
+    Status again(const ReplayId& replay, const EventId& event, const TargetId& target, const std::string& route,
+                 const std::string& order_key);
 
     Store& store_;
-    IdMaker& ids_;
-    const Clock& clock_;
     Remap remap_;
     RouterNow router_;
     HasTarget has_target_;

@@ -9,6 +9,8 @@
 /// How the store's rows look in the admin API (docs/api.yaml has the schemas).
 namespace orbridge {
 
+inline constexpr const char* kDeliveryStates = "expected pending, delivered, dead, expired or cancelled";
+
 void write_event(JsonWriter& json, const Event& event);
 /// With its payload, and what was kept of its request's headers.
 void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept);

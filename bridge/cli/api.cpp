@@ -60,6 +60,8 @@ ApiClient::ApiClient(const Settings& settings)
 
 Result<JsonPtr> ApiClient::get(const std::string& path_and_query) { return call("GET", path_and_query, ""); }
 
+Result<JsonPtr> ApiClient::remove(const std::string& path_and_query) { return call("DELETE", path_and_query, ""); }
+
 Result<JsonPtr> ApiClient::post(const std::string& path_and_query, const std::string& body) {
     return call("POST", path_and_query, body);
 }

@@ -65,6 +65,7 @@ int run_why(const Args& args);
 int run_pause(const Args& args);
 int run_resume(const Args& args);
 int run_replay(const Args& args);
+int run_replays(const Args& args);
 int run_cancel(const Args& args);
 int run_subscriptions(const Args& args);
 int run_token(const Args& args);

@@ -3,11 +3,23 @@
 #include <array>
 #include <cstdio>
 
+#include "bridge/core/text.h"
+
 namespace orbridge {
 namespace {
 
 constexpr std::uint32_t kCounterStart = 0x1ff;  // leaves room to count up within one millisecond
 constexpr std::uint32_t kCounterMax = 0x3ffff;  // 18 bits: rand_a (12) and the top of rand_b (6)
+
+/// Of version 7: its time in 48 bits, and 12 and 62 more.
+std::string uuid_text(std::uint64_t ms, std::uint32_t rand_a, std::uint64_t rand_b) {
+    const unsigned long long high = ms;
+    const unsigned long long low = 0x8000000000000000ULL | (rand_b & 0x3fffffffffffffffULL);
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%08llx-%04llx-%04x-%04llx-%012llx", high >> 16, high & 0xffff,
+                  0x7000U | rand_a, low >> 48, low & 0xffffffffffffULL);
+    return {text.data(), 36};
+}
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
@@ -20,6 +32,16 @@ bool is_uuid(std::string_view text) {
         if (hyphen ? text[i] != '-' : !is_hex(text[i])) return false;
     }
     return true;
+}
+
+DeliveryId derived_delivery_id(TimePoint time, std::string_view of) {
+    const auto hash = sha256(of);
+    std::uint64_t low = 0;
+    std::uint32_t mid = 0;
+    for (std::size_t i = 0; i < 8; ++i) low = (low << 8) | static_cast<unsigned char>(hash[i]);
+    for (std::size_t i = 8; i < 10; ++i) mid = (mid << 8) | static_cast<unsigned char>(hash[i]);
+    const auto ms = static_cast<std::uint64_t>(time.time_since_epoch().count()) & 0xffffffffffffULL;
+    return {uuid_text(ms, mid & 0xfff, low)};
 }
 
 std::string IdMaker::uuid_v7() {
@@ -39,13 +61,8 @@ std::string IdMaker::uuid_v7() {
         ms = last_ms_;
         counter = counter_;
     }
-    const auto high = static_cast<unsigned long long>(ms) & 0xffffffffffffULL;
-    const auto rand_b = ((static_cast<unsigned long long>(counter) & 0x3f) << 56) | (random & 0x00ffffffffffffffULL);
-    const auto low = 0x8000000000000000ULL | rand_b;
-    std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), "%08llx-%04llx-%04x-%04llx-%012llx", high >> 16, high & 0xffff,
-                  0x7000U | (counter >> 6), low >> 48, low & 0xffffffffffffULL);
-    return {text.data(), 36};
+    const auto rand_b = ((static_cast<std::uint64_t>(counter) & 0x3f) << 56) | (random & 0x00ffffffffffffffULL);
+    return uuid_text(static_cast<std::uint64_t>(ms) & 0xffffffffffffULL, counter >> 6, rand_b);
 }
 
 }  // namespace orbridge

@@ -26,6 +26,9 @@ using SourceId = Id<struct SourceIdTag>;      ///< the source's name in the conf
 
 bool is_uuid(std::string_view text);
 
+/// The UUID of version 7 with this time that belongs to `of`: the same for the same text, and for no other.
+DeliveryId derived_delivery_id(TimePoint time, std::string_view of);
+
 /// Makes UUIDs of version 7 that grow strictly within one process, also within a millisecond and
 /// when the clock steps back. Safe from any thread.
 class IdMaker {

@@ -64,6 +64,22 @@ StoreSettings read_store(const ConfigNode& root) {
     return store;
 }
 
+ReplaySettings read_replay(const ConfigNode& root) {
+    ReplaySettings replay;
+    const auto node = root["replay"];
+    const auto number = [&](const char* name, int otherwise, int most) {
+        return static_cast<int>(node.integer(name, otherwise, 1, most));
+    };
+    replay.per_second_start = number("per_second_start", replay.per_second_start, 1'000'000);
+    replay.per_second_max = number("per_second_max", replay.per_second_max, 1'000'000);
+    replay.doubles_every = node.duration("doubles_every", replay.doubles_every, std::chrono::milliseconds{100},
+                                         std::chrono::hours{1});
+    replay.running_max = number("running_max", replay.running_max, 1'000);
+    replay.jobs_max = number("jobs_max", replay.jobs_max, 10'000);
+    node.done();
+    return replay;
+}
+
 BacklogSettings read_backlog(const ConfigNode& root) {
     BacklogSettings backlog;
     const auto node = root["backlog"];
@@ -145,6 +161,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.http = read_http(root);
     settings.public_url = root.url("public_url", false);
     settings.store = read_store(root);
+    settings.replay = read_replay(root);
     settings.backlog = read_backlog(root);
     settings.mappings = read_mappings(root);
     settings.sources = read_sources(root);

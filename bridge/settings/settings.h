@@ -45,6 +45,15 @@ struct StoreSettings {
 
 /// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
 /// disk would take from everybody.
+/// How fast replays go.
+struct ReplaySettings {
+    int per_second_start = 20;          ///< deliveries made again in the first second …
+    int per_second_max = 2'000;         ///< … doubled up to this
+    milliseconds doubles_every{5'000};
+    int running_max = 10;               ///< at a time
+    int jobs_max = 100;                 ///< kept for who asks, those that have ended included
+};
+
 struct BacklogSettings {
     std::int64_t deliveries_max = 10'000'000;       ///< not yet ended, over all targets
     std::size_t bytes_max = std::size_t{64} << 30;  ///< in use in the store, history included
@@ -154,6 +163,7 @@ struct Settings {
     HttpSettings http;
     std::string public_url;
     StoreSettings store;
+    ReplaySettings replay;
     BacklogSettings backlog;
     std::vector<std::string> mappings;  ///< files, absolute
     std::vector<SourceSettings> sources;

@@ -34,7 +34,7 @@ bool matches(const EventQuery& query, const Event& event) {
 bool matches(const DeliveryQuery& query, const DeliveryRow& row) {
     return (!query.state || *query.state == row.state) && matches(query.target, row.target.value) &&
            matches(query.event, row.event.value) && within(row.created_at, query.since, query.until) &&
-           (query.before_id.empty() || row.id.value < query.before_id);
+           (query.before_id.empty() || row.id.value < query.before_id) && row.id.value > query.after_id;
 }
 
 bool job_ended(const FollowedJob& job) { return job.state != "waiting" && job.state != "running"; }
@@ -216,7 +216,9 @@ Status MemoryStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
     return state_.with([&](State& state) -> Status {
         const auto known = state.event_ids.find(id);
         if (known == state.event_ids.end()) return no_event(id);
-        add(state, state.events.at(known->second), deliveries);
+        auto unknown = deliveries;
+        std::erase_if(unknown, [&](const NewDelivery& one) { return state.delivery_ids.count(one.id) != 0; });
+        add(state, state.events.at(known->second), unknown);
         return Ok{};
     });
 }
@@ -452,15 +454,17 @@ Result<DeliveryRow> MemoryStore::delivery(const DeliveryId& id) {
 }
 
 Result<std::vector<DeliveryRow>> MemoryStore::deliveries(const DeliveryQuery& query) {
-    if (!query.before_id.empty() && !is_uuid(query.before_id))
-        return Error{Error::Kind::Invalid, "no delivery id: " + query.before_id};
+    for (const auto* id : {&query.before_id, &query.after_id})
+        if (!id->empty() && !is_uuid(*id)) return Error{Error::Kind::Invalid, "no delivery id: " + *id};
     return state_.with([&](State& state) -> Result<std::vector<DeliveryRow>> {
         std::vector<DeliveryRow> found;
-        for (auto it = state.delivery_ids.rbegin(); it != state.delivery_ids.rend(); ++it) {
-            if (static_cast<int>(found.size()) >= query.limit) break;
-            auto row = row_of(state, it->second, state.deliveries.at(it->second));
+        for (const auto& [id, place] : state.delivery_ids) {
+            auto row = row_of(state, place, state.deliveries.at(place));
             if (matches(query, row)) found.push_back(std::move(row));
         }
+        if (!query.oldest_first) std::reverse(found.begin(), found.end());
+        if (static_cast<int>(found.size()) > query.limit)
+            found.resize(static_cast<std::size_t>(std::max(0, query.limit)));
         return found;
     });
 }

@@ -31,6 +31,7 @@ constexpr const char* kRemap =
     " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
 constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND seq <> ?";
 // Waits if an open delivery of the same target and key is there already. With a reason it is over already.
+constexpr const char* kKnownDelivery = "SELECT 1 FROM deliveries WHERE id = ?";
 constexpr const char* kInsertDelivery =
     "INSERT INTO deliveries (seq, id, order_key, state, attempts, unclear, replayed, due_at, ended_at, target, route,"
     " reason, reference) VALUES (?1, ?2, ?3, CASE WHEN ?8 <> '' THEN 5 ELSE ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM"
@@ -392,11 +393,14 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         const auto found = find_event(db, *key);
         outcome = found ? Status(Ok{}) : Status(no_event(id));
         if (!found) return Ok{};
+        auto unknown = *packed;
+        std::erase_if(unknown,
+                      [&](const auto& delivery) { return db.run(kKnownDelivery, Blob{delivery.id.view()}).next(); });
         const auto number = next_number(db, found->first);
-        if (number + static_cast<std::int64_t>(packed->size()) > rows::kDeliveriesPerEvent) {
+        if (number + static_cast<std::int64_t>(unknown.size()) > rows::kDeliveriesPerEvent) {
             outcome = Error{Error::Kind::Invalid, "the event has too many deliveries already"};
         } else {
-            store_deliveries(db, found->first, id.value, number, *packed, change);
+            store_deliveries(db, found->first, id.value, number, unknown, change);
         }
         return Ok{};
     };

@@ -40,19 +40,28 @@ constexpr const char* kEventSeq = "SELECT seq FROM events WHERE id = ?";
 #define ORBRIDGE_JOIN_EVENT " JOIN events e ON e.seq = d.seq / 65536"
 #define ORBRIDGE_DELIVERY_FILTER                                                             \
     " d.id >= ?1 AND d.id < ?2 AND d.state BETWEEN ?3 AND ?4 AND (?5 = '' OR d.target = ?5)" \
-    " AND d.seq BETWEEN ?6 AND ?7 ORDER BY d.id DESC LIMIT ?8"
+    " AND d.seq BETWEEN ?6 AND ?7 ORDER BY d.id"
+#define ORBRIDGE_NEWEST_FIRST " DESC LIMIT ?8"
+#define ORBRIDGE_OLDEST_FIRST " LIMIT ?8"
 constexpr const char* kDelivery = ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d" ORBRIDGE_JOIN_EVENT " WHERE d.id = ?";
-constexpr const char* kDeliveries = ORBRIDGE_DELIVERY_COLUMNS
-    " FROM deliveries d INDEXED BY deliveries_id" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER;
-constexpr const char* kDeliveriesOfEvent =
-    ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d NOT INDEXED" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER;
-constexpr const char* kFailedDeliveries =
-    ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d INDEXED BY deliveries_failed" ORBRIDGE_JOIN_EVENT
-                              " WHERE d.state >= 3 AND" ORBRIDGE_DELIVERY_FILTER;
+#define ORBRIDGE_ALL_DELIVERIES \
+    ORBRIDGE_DELIVERY_COLUMNS   \
+    " FROM deliveries d INDEXED BY deliveries_id" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER
+#define ORBRIDGE_DELIVERIES_OF_EVENT \
+    ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d NOT INDEXED" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER
+#define ORBRIDGE_FAILED_DELIVERIES                                                                \
+    ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d INDEXED BY deliveries_failed" ORBRIDGE_JOIN_EVENT \
+                              " WHERE d.state >= 3 AND" ORBRIDGE_DELIVERY_FILTER
+constexpr const char* kDeliveries = ORBRIDGE_ALL_DELIVERIES ORBRIDGE_NEWEST_FIRST;
+constexpr const char* kDeliveriesUpward = ORBRIDGE_ALL_DELIVERIES ORBRIDGE_OLDEST_FIRST;
+constexpr const char* kDeliveriesOfEvent = ORBRIDGE_DELIVERIES_OF_EVENT ORBRIDGE_NEWEST_FIRST;
+constexpr const char* kDeliveriesOfEventUpward = ORBRIDGE_DELIVERIES_OF_EVENT ORBRIDGE_OLDEST_FIRST;
+constexpr const char* kFailedDeliveries = ORBRIDGE_FAILED_DELIVERIES ORBRIDGE_NEWEST_FIRST;
+constexpr const char* kFailedDeliveriesUpward = ORBRIDGE_FAILED_DELIVERIES ORBRIDGE_OLDEST_FIRST;
 constexpr const char* kOpenDeliveries = ORBRIDGE_DELIVERY_COLUMNS
     " FROM (SELECT seq AS open FROM deliveries INDEXED BY deliveries_due WHERE state = 0 UNION"
     " SELECT seq FROM deliveries INDEXED BY deliveries_order WHERE state <= 1 AND order_key IS NOT NULL)"
-    " CROSS JOIN deliveries d ON d.seq = open" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER;
+    " CROSS JOIN deliveries d ON d.seq = open" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER ORBRIDGE_NEWEST_FIRST;
 
 constexpr const char* kAttempts =
     "SELECT a.number, a.started_at, a.duration, a.status, a.outcome, a.reason, a.answer FROM deliveries d"
@@ -129,9 +138,11 @@ std::optional<TimePoint> oldest_pending(Database& db, const TargetId& target) {
 }
 
 const char* delivery_sql(const DeliveryQuery& query, bool few_open) {
-    if (!query.event.empty()) return kDeliveriesOfEvent;
+    const bool upward = query.oldest_first;
+    if (!query.event.empty()) return upward ? kDeliveriesOfEventUpward : kDeliveriesOfEvent;
     const auto states = range_of(query.state);
-    if (states.from >= State::Dead) return kFailedDeliveries;
+    if (states.from >= State::Dead) return upward ? kFailedDeliveriesUpward : kFailedDeliveries;
+    if (upward) return kDeliveriesUpward;
     return query.state == DeliveryState::Pending && few_open ? kOpenDeliveries : kDeliveries;
 }
 
@@ -144,6 +155,12 @@ std::optional<SeqRange> deliveries_of(Database& db, const std::string& event) {
     if (!cursor.next()) return std::nullopt;
     const auto seq = cursor->integer(0);
     return SeqRange{rows::delivery_seq(seq, 0), rows::delivery_seq(seq, rows::kDeliveriesPerEvent - 1)};
+}
+
+Key16 next_after(Key16 key) {
+    for (auto byte = key.bytes.rbegin(); byte != key.bytes.rend() && ++*byte == 0; ++byte) {
+    }
+    return key;
 }
 
 Key16 largest_uuid() {
@@ -200,7 +217,12 @@ Result<std::vector<DeliveryRow>> SqliteStore::deliveries(const DeliveryQuery& qu
         if (!id) return Error{Error::Kind::Invalid, "no delivery id: " + query.before_id};
         before = std::min(before, *id);
     }
-    const auto since = first_uuid_at(query.since.value_or(TimePoint{}));
+    auto since = first_uuid_at(query.since.value_or(TimePoint{}));
+    if (!query.after_id.empty()) {
+        const auto id = pack_uuid(query.after_id);
+        if (!id) return Error{Error::Kind::Invalid, "no delivery id: " + query.after_id};
+        since = std::max(since, next_after(*id));
+    }
     const auto states = range_of(query.state);
     return attempt("list deliveries", [&]() -> Result<std::vector<DeliveryRow>> {
         return readers_.with([&](Database& db) {

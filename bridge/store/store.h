@@ -128,6 +128,8 @@ struct DeliveryQuery {
     std::string target, event;              ///< empty: any
     std::optional<TimePoint> since, until;  ///< created: from `since` on, before `until`
     std::string before_id;                  ///< page on: only older ones (newest first, by id)
+    std::string after_id;                   ///< only younger ones
+    bool oldest_first = false;
     int limit = 50;
 };
 
@@ -160,7 +162,9 @@ struct RetentionPolicy {
 };
 
 /// Seam: durable events and deliveries. Safe from any thread. Times are passed in, never read.
-/// Unavailable means: nothing of the call was stored, and it may be repeated.
+/// Unavailable means: it is not known to be stored, and the call may be repeated. Mostly nothing was; but a commit
+/// may have taken effect although it reported a fault, or only its answer got lost. Every call can bear that: the same
+/// event is a duplicate, a settled claim is lost, a known delivery is left as it is.
 /// tests/conformance checks these promises against every implementation.
 class Store {
 public:
@@ -187,7 +191,8 @@ public:
     Status remap(const EventId& id, const NewEvent& mapped) { return remap(id, std::vector{mapped}); }
     /// What was kept besides the body of an unmapped event; nothing of one that is mapped, or not known.
     virtual Result<Headers> kept_headers(const EventId& id) = 0;
-    /// New deliveries of a stored event (replay, a route added later). NotFound.
+    /// New deliveries of a stored event (replay, a route added later). One whose id is known already is left as it
+    /// is, so that a call whose answer got lost may be repeated. NotFound.
     virtual Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) = 0;
 
     // ---- deliver

@@ -55,6 +55,42 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(events_are_listed_oldest_first_from_one_on, Place,
     BOOST_TEST((ids_of(world.store->events(query).value()) == Ids{all[3], all[4]}));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_delivery_that_is_known_is_added_once, Place, Stores) {
+    World<Place> world;
+    const auto event = world.accept(world.event_to("a")).id;
+    NewDelivery again;
+    again.id = world.ids.delivery_id();
+    again.target = {"a"};
+    again.due_at = world.clock.time;
+    again.replayed = true;
+    for (int i = 0; i < 3; ++i) BOOST_REQUIRE(world.store->add_deliveries(event, {again}).has_value());
+    DeliveryQuery query;
+    query.event = event.value;
+    BOOST_TEST(world.store->deliveries(query).value().size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(deliveries_are_listed_oldest_first_after_one, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 4; ++i) {
+        world.accept(world.event_to("a"));
+        world.clock.time += 2h;
+    }
+    for (const auto state : {std::optional<DeliveryState>(), std::optional(DeliveryState::Cancelled)}) {
+        if (state) BOOST_REQUIRE(world.store->cancel(TargetId{"a"}, std::nullopt, "x", world.clock.time).has_value());
+        DeliveryQuery query;
+        query.state = state;
+        query.limit = 3;
+        query.oldest_first = true;
+        const auto first = world.store->deliveries(query).value();
+        BOOST_TEST_REQUIRE(first.size() == 3U);
+        BOOST_TEST((first[0].id < first[1].id && first[1].id < first[2].id));
+        query.after_id = first[1].id.value;
+        const auto rest = world.store->deliveries(query).value();
+        BOOST_TEST_REQUIRE(rest.size() == 2U);
+        BOOST_TEST((rest[0].id == first[2].id && rest[1].id > first[2].id));
+    }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(events_are_filtered, Place, Stores) {
     World<Place> world;
     const auto plain = world.accept(world.event_with({})).id.value;

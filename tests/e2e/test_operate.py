@@ -53,7 +53,7 @@ class Operate(unittest.TestCase):
         self.start()
         status, answer = self.bridge.api("/api/v1/events?limit=x")
         self.assertEqual((status, answer["error"]["field"]), (400, "limit"))
-        status, answer = self.bridge.api("/api/v1/replay", "POST", {"state": "gone"})
+        status, answer = self.bridge.api("/api/v1/replays", "POST", {"state": "gone"})
         self.assertEqual((status, answer["error"]["field"]), (400, "state"))
         self.assertEqual(self.bridge.api("/api/v1/nothing")[0], 404)
 

@@ -1,5 +1,6 @@
 #include "tests/sim/process.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace orbridge::sim {
@@ -36,10 +37,13 @@ Process::Process(World& world, std::set<TargetId> configured, std::shared_ptr<co
               [this](const std::vector<TargetId>& targets) { wake(targets); },
               [this](const Event&) { return make_matches(world_); }),
       replay_(
-          world.store, ids_, world.clock, [this](const Event& event) { return ingest_.remap(event); },
+          world.store, [this](const Event& event) { return ingest_.remap(event); },
           [this] { return std::shared_ptr<const Router>(plan_, &plan_->router); },
           [this](const TargetId& id) { return configured_.count(id) != 0; },
-          [this](const std::vector<TargetId>& targets) { wake(targets); }) {
+          [this](const std::vector<TargetId>& targets) { wake(targets); }),
+      replay_jobs_(replay_, world.store, ids_, world.clock, log_) {
+    replay_jobs_.when_work([this] { schedule(replay_turn_, milliseconds{1}, &Process::run_replays); });
+    schedule(replay_turn_, milliseconds{0}, &Process::load_replays);
     recorder_.when_work([this] { schedule(recorder_turn_, world_.some(0, 20), &Process::run_recorder); });
     world_.transport.begin_life([this] { schedule(dispatcher_turn_, milliseconds{0}, &Process::run_dispatcher); });
     if (world_.bug != Bug::IgnoreBacklog) ingest_.refuse_new_when([this] { return backlog_.full(); });
@@ -99,6 +103,23 @@ void Process::run_dispatcher() {
 void Process::run_recorder() {
     const auto pause = recorder_.step();
     if (recorder_.backlog() > 0) schedule(recorder_turn_, pause, &Process::run_recorder);
+}
+
+/// A real start fails, and is tried again by whoever looks after the daemon, until the store can be read.
+void Process::load_replays() {
+    if (!replay_jobs_.load()) return schedule(replay_turn_, seconds{1}, &Process::load_replays);
+    run_replays();
+}
+
+void Process::run_replays() {
+    const auto pause = replay_jobs_.step();
+    if (replaying()) schedule(replay_turn_, pause, &Process::run_replays);
+}
+
+bool Process::replaying() const {
+    const auto all = replay_jobs_.all();
+    return std::any_of(all.begin(), all.end(),
+                       [](const ReplayJob& job) { return job.state == ReplayJob::State::Running; });
 }
 
 void Process::stop() {

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "bridge/api/replay.h"
+#include "bridge/api/replay_jobs.h"
 #include "bridge/core/ids.h"
 #include "bridge/core/log.h"
 #include "bridge/deliver/dispatcher.h"
@@ -29,7 +29,7 @@ public:
 
     Answer push(const InboundRequest& request) { return ingest_.push("cloud", request); }
     Answer hook(const InboundRequest& request) { return ingest_.hook("cloud", request); }
-    Result<ReplayReport> replay(const ReplayOrder& order) { return replay_.run(order); }
+    Result<ReplayJob> replay(const ReplayOrder& order) { return replay_jobs_.start(order); }
     void cancel(const DeliveryId& delivery);
     void configure(std::set<TargetId> configured);
     void pause(const TargetId& target);
@@ -37,7 +37,8 @@ public:
     const std::set<TargetId>& configured() const { return configured_; }
     /// An orderly stop, as far as it gets in its time.
     void stop();
-    bool idle() const { return dispatcher_.in_flight() == 0 && recorder_.backlog() == 0; }
+    bool idle() const { return dispatcher_.in_flight() == 0 && recorder_.backlog() == 0 && !replaying(); }
+    bool replaying() const;
 
 private:
     struct Turn {  ///< when a step is to run next
@@ -49,6 +50,8 @@ private:
     void schedule(Turn& turn, milliseconds wait, Step step);
     void run_dispatcher();
     void run_recorder();
+    void load_replays();
+    void run_replays();
     void wake(const std::vector<TargetId>& targets);
     bool loses_wake();
 
@@ -66,7 +69,8 @@ private:
     Backlog backlog_;
     Ingest ingest_;
     Replay replay_;
-    Turn dispatcher_turn_, recorder_turn_;
+    ReplayJobs replay_jobs_;
+    Turn dispatcher_turn_, recorder_turn_, replay_turn_;
     int wakes_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -199,7 +199,7 @@ void Simulation::replay(const Action& action) {
     }
     guarded([&] {
         const auto report = process_->replay(order);
-        world_.trace.say("replayed", report ? std::to_string(report->replayed) : report.error().message);
+        world_.trace.say("replay of", report ? std::to_string(report->total) : report.error().message);
     });
 }
 

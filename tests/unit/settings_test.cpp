@@ -161,7 +161,7 @@ log: {level: loud}
     check(read.lines(),
           {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "backlog, mappings, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
+           "replay, backlog, mappings, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
