@@ -8,8 +8,8 @@
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
-#include "bridge/api/status.h"
 #include "bridge/api/replays_api.h"
+#include "bridge/api/status.h"
 #include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
 #include "bridge/core/guarded.h"
@@ -83,8 +83,8 @@ public:
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                  [this](const Event& event) { return subscribers.match(event); }),
           replay(
-              *store, [this](const Event& event) { return ingest.remap(event); },
-              [this] { return router(); }, [this](const TargetId& id) { return can_deliver_to(id); },
+              *store, [this](const Event& event) { return ingest.remap(event); }, [this] { return router(); },
+              [this](const TargetId& id) { return can_deliver_to(id); },
               [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
           replay_jobs(replay, *store, ids, given.clock, given.log),
           admin(admin_parts(std::move(admin_token))),
@@ -370,8 +370,7 @@ private:
                   [this](Request r, Values) { return subscriptions_api.remove_token(r); });
         table.add("POST", "/api/v1/replays", [this](Request r, Values) { return replays_api.start(r); });
         table.add("GET", "/api/v1/replays", [this](Request r, Values) { return replays_api.list(r); });
-        table.add("GET", "/api/v1/replays/{id}",
-                  [this](Request r, Values v) { return replays_api.show(r, v["id"]); });
+        table.add("GET", "/api/v1/replays/{id}", [this](Request r, Values v) { return replays_api.show(r, v["id"]); });
         table.add("DELETE", "/api/v1/replays/{id}",
                   [this](Request r, Values v) { return replays_api.cancel(r, v["id"]); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });

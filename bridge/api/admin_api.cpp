@@ -62,7 +62,6 @@ private:
     std::optional<Answer> fault_;
 };
 
-
 std::optional<EventState> event_state(const std::string& text) {
     if (text == "mapped") return EventState::Mapped;
     if (text == "unmapped") return EventState::Unmapped;

@@ -166,8 +166,8 @@ Status Replay::repeat_event(const ReplayOrder& order, const ReplayId& replay, Re
         note(fresh, status, event->id.value);
     } else {
         for (const auto& match : targets_of(order, *event)) {
-            auto status = again(replay, event->id, match.target, match.route,
-                                match.ordered ? event->subject : std::string());
+            auto status =
+                again(replay, event->id, match.target, match.route, match.ordered ? event->subject : std::string());
             if (passing(status)) return status;
             ++fresh.matched;
             note(fresh, status, match.target.value);

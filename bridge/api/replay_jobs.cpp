@@ -145,8 +145,7 @@ Status ReplayJobs::save(const std::vector<Kept>& jobs) {
 
 void ReplayJobs::forget_old(std::vector<Kept>& jobs) const {
     while (jobs.size() > static_cast<std::size_t>(settings_.jobs_max)) {
-        const auto oldest =
-            std::find_if(jobs.begin(), jobs.end(), [](const Kept& kept) { return !running(kept.job); });
+        const auto oldest = std::find_if(jobs.begin(), jobs.end(), [](const Kept& kept) { return !running(kept.job); });
         if (oldest == jobs.end()) return;
         jobs.erase(oldest);
     }
@@ -184,7 +183,8 @@ Result<ReplayJob> ReplayJobs::cancel(const std::string& id) {
     const std::lock_guard lock(mutex_);
     auto* kept = known(id);
     if (kept == nullptr) return Error{Error::Kind::NotFound, "there is no replay " + id};
-    if (!running(kept->job)) return Error{Error::Kind::Conflict, std::string("the replay is ") + to_text(kept->job.state)};
+    if (!running(kept->job))
+        return Error{Error::Kind::Conflict, std::string("the replay is ") + to_text(kept->job.state)};
     auto changed = jobs_;
     for (auto& one : changed)
         if (one.job.replay.id == id) end(one, ReplayJob::State::Cancelled);

@@ -25,10 +25,10 @@ struct ReplayJob {
     ReplayOrder order;
     ReplayState progress;
     State state = State::Running;
-    std::uint64_t total = 0;       ///< as counted when it was ordered
-    bool total_is_least = false;   ///< there are more than were counted
+    std::uint64_t total = 0;      ///< as counted when it was ordered
+    bool total_is_least = false;  ///< there are more than were counted
     std::optional<TimePoint> ended_at;
-    std::string trouble;           ///< why it stands still, if it does
+    std::string trouble;  ///< why it stands still, if it does
 };
 
 const char* to_text(ReplayJob::State state);

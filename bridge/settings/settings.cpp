@@ -72,8 +72,8 @@ ReplaySettings read_replay(const ConfigNode& root) {
     };
     replay.per_second_start = number("per_second_start", replay.per_second_start, 1'000'000);
     replay.per_second_max = number("per_second_max", replay.per_second_max, 1'000'000);
-    replay.doubles_every = node.duration("doubles_every", replay.doubles_every, std::chrono::milliseconds{100},
-                                         std::chrono::hours{1});
+    replay.doubles_every =
+        node.duration("doubles_every", replay.doubles_every, std::chrono::milliseconds{100}, std::chrono::hours{1});
     replay.running_max = number("running_max", replay.running_max, 1'000);
     replay.jobs_max = number("jobs_max", replay.jobs_max, 10'000);
     node.done();

@@ -47,11 +47,11 @@ struct StoreSettings {
 /// disk would take from everybody.
 /// How fast replays go.
 struct ReplaySettings {
-    int per_second_start = 20;          ///< deliveries made again in the first second …
-    int per_second_max = 2'000;         ///< … doubled up to this
+    int per_second_start = 20;   ///< deliveries made again in the first second …
+    int per_second_max = 2'000;  ///< … doubled up to this
     milliseconds doubles_every{5'000};
-    int running_max = 10;               ///< at a time
-    int jobs_max = 100;                 ///< kept for who asks, those that have ended included
+    int running_max = 10;  ///< at a time
+    int jobs_max = 100;    ///< kept for who asks, those that have ended included
 };
 
 struct BacklogSettings {

@@ -49,7 +49,7 @@ constexpr const char* kDelivery = ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d"
     " FROM deliveries d INDEXED BY deliveries_id" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER
 #define ORBRIDGE_DELIVERIES_OF_EVENT \
     ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d NOT INDEXED" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER
-#define ORBRIDGE_FAILED_DELIVERIES                                                                \
+#define ORBRIDGE_FAILED_DELIVERIES                                                                  \
     ORBRIDGE_DELIVERY_COLUMNS " FROM deliveries d INDEXED BY deliveries_failed" ORBRIDGE_JOIN_EVENT \
                               " WHERE d.state >= 3 AND" ORBRIDGE_DELIVERY_FILTER
 constexpr const char* kDeliveries = ORBRIDGE_ALL_DELIVERIES ORBRIDGE_NEWEST_FIRST;
@@ -61,7 +61,8 @@ constexpr const char* kFailedDeliveriesUpward = ORBRIDGE_FAILED_DELIVERIES ORBRI
 constexpr const char* kOpenDeliveries = ORBRIDGE_DELIVERY_COLUMNS
     " FROM (SELECT seq AS open FROM deliveries INDEXED BY deliveries_due WHERE state = 0 UNION"
     " SELECT seq FROM deliveries INDEXED BY deliveries_order WHERE state <= 1 AND order_key IS NOT NULL)"
-    " CROSS JOIN deliveries d ON d.seq = open" ORBRIDGE_JOIN_EVENT " WHERE" ORBRIDGE_DELIVERY_FILTER ORBRIDGE_NEWEST_FIRST;
+    " CROSS JOIN deliveries d ON d.seq = open" ORBRIDGE_JOIN_EVENT
+    " WHERE" ORBRIDGE_DELIVERY_FILTER ORBRIDGE_NEWEST_FIRST;
 
 constexpr const char* kAttempts =
     "SELECT a.number, a.started_at, a.duration, a.status, a.outcome, a.reason, a.answer FROM deliveries d"

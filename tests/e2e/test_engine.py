@@ -1,5 +1,6 @@
 """The delivery engine from outside: breaker, rate, pause, superseded events, loops, replay."""
 
+import collections
 import hashlib
 import hmac
 import json
@@ -25,13 +26,14 @@ class Engine(unittest.TestCase):
         self.uuid = json.loads(self.body)["data"]["objectUuid"]
         self.count = 0
 
-    def start(self, target_extra="", route_extra="", second=False):
+    def start(self, target_extra="", route_extra="", second=False, extra=""):
         self.windmill = self.world.windmill()
         to = "[on-object, second]" if second else "on-object"
         routes = f"  - {{channel: Object, to: {to}{route_extra}}}\n"
         if second:
             target_extra += SECOND.format(url=self.world.windmill().url)
-        self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra))
+        self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra,
+                                               extra=extra))
         return self.bridge.start()
 
     def send(self, subject=None):
@@ -175,6 +177,47 @@ class Engine(unittest.TestCase):
         self.bridge.settled()
         self.assertEqual(len(self.windmill.jobs()), 3)
         self.assertEqual(self.bridge.cli_json("replay", "--channel", "File", "--dry-run")["matched"], 0)
+
+    def replay(self, name):
+        return self.bridge.api("/api/v1/replays/" + name)[1]
+
+    def test_a_replay_tells_how_far_it_is_and_goes_on_after_a_kill_making_nothing_twice(self):
+        self.start(extra="replay: {per_second_start: 20, per_second_max: 20}\n")
+        events = {self.send() for _ in range(100)}
+        self.bridge.settled()
+        started = self.bridge.cli_json("replay", "--state", "delivered", "--no-wait")
+        self.assertEqual((started["state"], started["total"]), ("running", 100))
+        until("under way", lambda: self.replay(started["id"])["replayed"] >= 25)
+        self.assertLess(self.replay(started["id"])["replayed"], 100)
+        self.bridge.kill()
+        self.bridge.start()
+        until("it has ended", lambda: self.replay(started["id"])["state"] == "done")
+        self.assertEqual(self.replay(started["id"])["replayed"], 100)
+        self.bridge.settled()
+        made = collections.Counter(d["event"] for d in self.deliveries(state="delivered"))
+        self.assertEqual(made, dict.fromkeys(events, 2))
+        self.assertEqual(len(self.windmill.jobs()), 200)
+        code, out, _ = self.bridge.cli("replays")
+        self.assertEqual(code, 0)
+        self.assertIn(f"{started['id']}  ", out)
+        self.assertIn("done  100 of 100", out)
+
+    def test_a_replay_can_be_cancelled(self):
+        self.start(extra="replay: {per_second_start: 5, per_second_max: 5}\n")
+        for _ in range(60):
+            self.send()
+        self.bridge.settled()
+        started = self.bridge.cli_json("replay", "--state", "delivered", "--no-wait")
+        self.assertEqual(self.bridge.cli_json("cancel", "--replay", started["id"])["state"], "cancelled")
+        self.bridge.settled()
+        made = len(self.windmill.jobs()) - 60
+        self.assertLess(made, 60)
+        self.assertEqual(self.replay(started["id"])["replayed"], made)
+        status, answer = self.bridge.api("/api/v1/replays/" + started["id"], "DELETE")
+        self.assertEqual(status, 409, answer)
+        self.assertEqual(self.bridge.api("/api/v1/replays/nothing")[0], 404)
+        rows = self.bridge.api("/api/v1/audit")[1]["audit"]
+        self.assertEqual([r["what"] for r in rows][:2], ["replay.cancel", "replay"])
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ struct World {
         made.event.subject = subject;
         made.event.received_at = clock.now();
         made.event.payload = "{}";
-        for (const auto& target : targets) made.deliveries.push_back({ids.delivery_id(), {target}, "r", "", clock.now()});
+        for (const auto& target : targets)
+            made.deliveries.push_back({ids.delivery_id(), {target}, "r", "", clock.now()});
         BOOST_REQUIRE(store.accept(made).has_value());
         for (const auto& delivery : made.deliveries)
             BOOST_REQUIRE(
