@@ -143,12 +143,14 @@ private:
     int mended_ = 0;
 };
 
-std::string record(const Event& event) {
+std::string record(const Delivery& delivery) {
+    const auto& event = delivery.event;
     JsonWriter json;
     json.object().member("event", event.event_class).member("id", event.id.value).member("channel", event.channel);
     json.member("eventName", event.event_name);
     json.member("timestamp", std::int64_t{event.occurred_at.time_since_epoch().count()});
     json.member("source", event.source.value);
+    if (!delivery.mark.empty()) json.member("loop", delivery.mark);
     const auto payload = trim(event.payload);
     json.member_raw("data", payload.empty() ? "null" : payload).end();
     return std::move(json).text();
@@ -178,7 +180,7 @@ Result<Arguments> arguments_for(const Delivery& delivery, Wrap wrap, Interpolati
         const auto payload = trim(delivery.event.payload);
         return disarm(payload.empty() ? "{}" : payload, policy, true);
     }
-    auto arguments = disarm(record(delivery.event), policy, false);
+    auto arguments = disarm(record(delivery), policy, false);
     if (arguments && wrap == Wrap::Body) arguments->json = "{\"body\":" + arguments->json + "}";
     return arguments;
 }

@@ -25,6 +25,8 @@ struct Delivery {
     /// An earlier attempt may have arrived although no answer came. Recipes that can ask, ask first.
     bool unclear = false;
     bool replayed = false;
+    /// Why the event looks like one that a script of ours caused, for recipes to tell (`loop: mark`). Mostly empty.
+    std::string mark{};
 };
 
 // ---- what an attempt came to --------------------------------------------------------------------

@@ -242,7 +242,11 @@ void Ingest::guard_against_loops(Prepared& prepared) {
             return guard.judge(*prepared.loops[i], event.event, delivery.target, event.event.received_at,
                                [this](const std::string& id) { return is_ours(id); });
         });
-        if (verdict.cut) delivery.cut = verdict.reason;
+        if (verdict.cut) {
+            delivery.cut = verdict.reason;
+        } else if (verdict.echo && prepared.loops[i]->policy == LoopSettings::Policy::Mark) {
+            delivery.mark = verdict.reason;
+        }
     }
 }
 
@@ -254,23 +258,14 @@ void Ingest::count_for_loops(const Prepared& prepared) {
         const auto& delivery = prepared.event.deliveries[i];
         const auto& rules = *prepared.loops[i];
         const bool cut = !delivery.cut.empty();
-        const auto verdict = loops_.with([&](LoopGuard& guard) {
-            LoopVerdict told;
-            if (rules.policy == LoopSettings::Policy::Mark) {
-                told = guard.judge(rules, event, delivery.target, event.received_at,
-                                   [this](const std::string& id) { return is_ours(id); });
-            }
-            if (!cut) guard.count(rules, event, delivery.target, event.received_at);
-            return told;
-        });
+        if (!cut) loops_.with([&](LoopGuard& guard) { guard.count(rules, event, delivery.target, event.received_at); });
         if (cut) metrics_.loop_cut(delivery.target);
-        const bool marked = verdict.echo;
-        if (cut || marked) {
+        if (cut || !delivery.mark.empty()) {
             log_.warn(cut ? "delivery.loop_cut" : "delivery.loop_marked",
                       {{"event", event.id},
                        {"target", delivery.target},
                        {"subject", event.subject},
-                       {"reason", cut ? delivery.cut : verdict.reason}});
+                       {"reason", cut ? delivery.cut : delivery.mark}});
         }
     }
 }

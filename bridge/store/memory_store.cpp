@@ -251,7 +251,7 @@ Claim MemoryStore::hand_out(State& state, const Place& place, TimePoint until) {
     delivery.until = until;
     const auto& asked = delivery.asked;
     return {{asked.id, asked.target, state.events.at(place.first).event, delivery.attempts_made, delivery.unclear,
-             asked.replayed},
+             asked.replayed, asked.mark},
             asked.route,
             delivery.token,
             until};

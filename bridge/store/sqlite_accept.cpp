@@ -34,9 +34,10 @@ constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND
 constexpr const char* kKnownDelivery = "SELECT 1 FROM deliveries WHERE id = ?";
 constexpr const char* kInsertDelivery =
     "INSERT INTO deliveries (seq, id, order_key, state, attempts, unclear, replayed, due_at, ended_at, target, route,"
-    " reason, reference) VALUES (?1, ?2, ?3, CASE WHEN ?8 <> '' THEN 5 ELSE ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM"
+    " reason, reference, mark) VALUES (?1, ?2, ?3, CASE WHEN ?8 <> '' THEN 5 ELSE ?3 IS NOT NULL AND EXISTS (SELECT 1 "
+    "FROM"
     " deliveries WHERE order_key = ?3 AND state <= 1) END, 0, 0, ?4, ?5, CASE WHEN ?8 <> '' THEN ?5 END, ?6, ?7, ?8, "
-    "'')";
+    "'', ?9)";
 constexpr const char* kOpenOfKey = "SELECT seq FROM deliveries WHERE order_key = ? AND state <= 1 ORDER BY seq";
 constexpr const char* kSupersede = "UPDATE deliveries SET state = 5, ended_at = ?2, reason = ?3 WHERE seq = ?1";
 constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
@@ -254,7 +255,8 @@ void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::string
         const bool cut = !from.cut.empty();
         if (from.latest_only && !cut) supersede(db, delivery, by, change);
         db.exec(kInsertDelivery, seq++, Blob{delivery.id.view()}, delivery.order_key, from.replayed, ms(from.due_at),
-                std::string_view(from.target.value), std::string_view(from.route), std::string_view(from.cut));
+                std::string_view(from.target.value), std::string_view(from.route), std::string_view(from.cut),
+                std::string_view(from.mark));
         change.moves.push_back({from.target, std::nullopt, cut ? DeliveryState::Cancelled : DeliveryState::Pending});
     }
 }

@@ -19,7 +19,7 @@ constexpr const char* kDue =
 constexpr const char* kFirstDue =
     "SELECT due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ? ORDER BY due_at LIMIT 1";
 constexpr const char* kLoad = "SELECT " ORBRIDGE_EVENT_COLUMNS
-                              ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed"
+                              ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed, d.mark"
                               " FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
                               " WHERE d.seq = ? AND d.state = 0";
 constexpr const char* kEnd =
@@ -185,6 +185,7 @@ std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& targe
     claim.delivery.attempts_made = row.small(rows::kEventColumns + 3);
     claim.delivery.unclear = row.small(rows::kEventColumns + 4) != 0;
     claim.delivery.replayed = row.small(rows::kEventColumns + 5) != 0;
+    claim.delivery.mark = row.text(rows::kEventColumns + 6);
     return claim;
 }
 

@@ -30,7 +30,8 @@ struct NewDelivery {
     /// Ends those of the same target and order key that wait and are in nobody's hands, attempted before or not,
     /// as Cancelled, `superseded by <event>`. Needs an order key.
     bool latest_only = false;
-    std::string cut{};  ///< not empty: stored as Cancelled for this reason, never to be handed out
+    std::string mark{};  ///< becomes Delivery::mark
+    std::string cut{};   ///< not empty: stored as Cancelled for this reason, never to be handed out
 };
 
 struct NewEvent {

@@ -36,13 +36,13 @@ class Engine(unittest.TestCase):
                                                extra=extra))
         return self.bridge.start()
 
-    def send(self, subject=None):
+    def send(self, subject=None, note=None):
         """One event; about something new, or again about the same subject."""
         self.count += 1
         body = self.body.replace(self.uuid, subject or str(uuid.UUID(int=self.count, version=4)))
         document = json.loads(body)
         document["timestamp"] = f"2026-03-02T10:00:{self.count % 60:02d}+00:00"
-        document["data"]["object"]["note"] = f"change {self.count}"
+        document["data"]["object"]["note"] = note or f"change {self.count}"
         body = json.dumps(document)
         signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
         status, _, text = call("POST", self.bridge.url + "/ingest/openregister", body,
@@ -163,6 +163,19 @@ class Engine(unittest.TestCase):
         self.assertIn("more than 3 deliveries", self.explanation(events[4]))
         self.assertEqual(len([l for l in self.bridge.log_lines() if l["message"] == "delivery.loop_cut"]), 2)
         self.assertIn('orbridge_deliveries_loop_cut_total{target="on-object"} 2', call("GET", self.bridge.url + "/metrics")[2])
+
+    def test_a_script_is_told_of_what_it_seems_to_have_caused_itself(self):
+        self.start(route_extra=", loop: {policy: mark, marker: payload.object.data.note}")
+        subject = str(uuid.UUID(int=77, version=4))
+        first = self.send(subject)
+        self.bridge.settled()
+        echo = self.send(subject, note=first)
+        self.bridge.kill()  # what is to be told lies in the store
+        self.bridge.start()
+        self.bridge.settled()
+        told = {job["args"]["body"]["id"]: job["args"]["body"].get("loop") for job in self.windmill.jobs()}
+        self.assertEqual(told, {first: None, echo: f"loop: caused by what was done about {first}"})
+        self.assertEqual(len([l for l in self.bridge.log_lines() if l["message"] == "delivery.loop_marked"]), 1)
 
     def test_a_replay_is_chosen_by_subject_and_counted_first(self):
         self.start()
