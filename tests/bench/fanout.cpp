@@ -1,5 +1,5 @@
 /// Accepting and delivering end to end through the real binary, as ratios to raw limits of the same run.
-///     bench_fanout [rounds=5] [scenario…]     scenarios: one ten latency hang8 hang2000 burst million
+///     bench_fanout [rounds=5] [scenario…]     scenarios: one ten latency hang8 hang2000 burst million retention
 #include <sched.h>
 #include <sqlite3.h>
 
@@ -211,6 +211,18 @@ void two_thousand_hang(const fs::path& folder) {
                 kHanging, with, without, with / without, rss);
 }
 
+/// Those that were written into the file with no time.
+long old_events(const fs::path& file) {
+    sqlite3* db = nullptr;
+    sqlite3_open(file.c_str(), &db);
+    sqlite3_stmt* statement = nullptr;
+    sqlite3_prepare_v2(db, "SELECT count(*) FROM events WHERE received_at = 0", -1, &statement, nullptr);
+    const long count = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return count;
+}
+
 void burst(const fs::path& folder) {
     fs::create_directories(folder);
     {
@@ -261,6 +273,52 @@ void million_pending(const fs::path& folder) {
     fs::remove_all(folder);
 }
 
+/// Accepting while the retention removes what is long over, beside accepting with nothing to remove.
+void retention(const fs::path& folder) {
+    const auto measure = [&](bool old, long& removed) {
+        fs::create_directories(folder);
+        LoadResult load;
+        {
+            Sink sink;
+            const auto one = configuration(sink.port(), 1);
+            { Bridge once(folder, one); }  // makes the schema
+            sqlite3* db = nullptr;
+            sqlite3_open((folder / "orbridge.db").c_str(), &db);
+            const char* fill =
+                "BEGIN;"
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+                "INSERT INTO events(seq, id, seen, state, intake, source, class, channel, event_name, subject, "
+                "occurred_at, received_at, payload) SELECT i, randomblob(16), 2, 0, 1, 'bench', 'c', 'Object', 'x', "
+                "'', 0, "
+                "0, randomblob(2000) FROM n;"
+                "INSERT INTO deliveries(seq, id, state, attempts, unclear, replayed, due_at, ended_at, target, route, "
+                "reason, reference) SELECT seq * 65536, randomblob(16), 2, 1, 0, 0, 0, 1, 't0', 'routes[0]', '', '' "
+                "FROM "
+                "events;"
+                "COMMIT;";
+            char* problem = nullptr;
+            if (old && sqlite3_exec(db, fill, nullptr, nullptr, &problem) != SQLITE_OK)
+                std::printf("retention: cannot fill: %s\n", problem);
+            sqlite3_close(db);
+            const auto before = old ? 100'000L : 0L;
+            Bridge bridge(folder, one);
+            Requests requests;
+            load = run_load(bridge.port(), 64, 5s, [&] { return requests.next(); });
+            removed = before - old_events(folder / "orbridge.db");
+        }
+        fs::remove_all(folder);
+        return load;
+    };
+    long removed = 0;
+    long none = 0;
+    const auto without = measure(false, none);
+    const auto with = measure(true, removed);
+    std::printf(
+        "retention removed %ld events in 5 s: accepts p50 %.1f ms, p99 %.1f ms; without it p50 %.1f ms, p99 %.1f ms, "
+        "ratio of the p99 %.2f\n",
+        removed, with.p50_ms, with.p99_ms, without.p50_ms, without.p99_ms, with.p99_ms / without.p99_ms);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -277,5 +335,6 @@ int main(int argc, char** argv) {
     if (wants("hang2000")) two_thousand_hang(folder / "e");
     if (wants("burst")) burst(folder / "f");
     if (wants("million")) million_pending(folder / "g");
+    if (wants("retention")) retention(folder / "h");
     fs::remove_all(folder);
 }
