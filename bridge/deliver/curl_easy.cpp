@@ -50,6 +50,7 @@ CurlEasy::CurlEasy(const CurlSettings& settings) : settings_(settings), handle_(
 CurlEasy::~CurlEasy() {
     curl_easy_cleanup(handle_);
     curl_slist_free_all(headers_);
+    curl_slist_free_all(resolved_);
 }
 
 /// A handle that is used again without a reset keeps count of the dead connections it met, and fails at the sixth.
@@ -79,9 +80,34 @@ std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Don
         curl_easy_setopt(handle_, CURLOPT_PREREQDATA, this);
     }
     curl_easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
-    curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, std::max(1L, long{request_.connect_timeout.count()}));
-    curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, std::max(1L, long{request_.timeout.count()}));
+    set_timeouts();
+    name_ = name_to_look_up(request_.url);
     return std::nullopt;
+}
+
+/// Of what is left since the exchange was begun.
+void CurlEasy::set_timeouts() {
+    const auto left = [passed = age()](milliseconds of) { return std::max(1L, long{(of - passed).count()}); };
+    curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, left(request_.connect_timeout));
+    curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, left(request_.timeout));
+}
+
+/// `+`: libcurl may forget it again, as it would what it looked up itself.
+bool CurlEasy::set_addresses(const Resolver::Addresses& addresses) {
+    auto entry = '+' + name_->host + ':' + std::to_string(name_->port) + ':';
+    for (const auto& address : addresses) {
+        if (&address != &addresses.front()) entry += ',';
+        entry += address.is_v4 ? to_text(address) : '[' + to_text(address) + ']';
+    }
+    resolved_ = curl_slist_append(nullptr, entry.c_str());
+    if (resolved_ == nullptr) return false;
+    curl_easy_setopt(handle_, CURLOPT_RESOLVE, resolved_);
+    set_timeouts();
+    return true;
+}
+
+std::chrono::steady_clock::time_point CurlEasy::connect_until() const {
+    return started_ + std::min(request_.connect_timeout, request_.timeout);
 }
 
 void CurlEasy::set_method() {
@@ -228,7 +254,10 @@ Transport::Done CurlEasy::take_done() {
 
 void CurlEasy::clear() {
     curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, nullptr);  // of which libcurl keeps the address only
+    curl_easy_setopt(handle_, CURLOPT_RESOLVE, nullptr);
     curl_slist_free_all(std::exchange(headers_, nullptr));
+    curl_slist_free_all(std::exchange(resolved_, nullptr));
+    name_.reset();
     request_ = {};
     response_ = {};
     done_ = nullptr;

@@ -23,6 +23,12 @@ public:
 
     /// What is wrong with the request, or nothing if the handle is ready for the multi.
     std::optional<std::string> prepare(HttpRequest request, Transport::Done done);
+    /// The name that has to be looked up before; nothing: none.
+    const std::optional<NamedPort>& name() const { return name_; }
+    /// What it was found to be. The time that took counts. False: out of memory.
+    bool set_addresses(const Resolver::Addresses& addresses);
+    /// Until when a connection must have been made.
+    std::chrono::steady_clock::time_point connect_until() const;
     /// After libcurl has ended the exchange.
     Exchange result(CURLcode code);
     /// The exchange is ended from our side.
@@ -43,6 +49,7 @@ private:
     bool take_header(std::string_view line);
     void reset();
     void set_method();
+    void set_timeouts();
     std::optional<std::string> set_headers();
     bool add_header(const std::string& line);
     void clear();
@@ -52,6 +59,8 @@ private:
     const CurlSettings& settings_;
     CURL* handle_;
     curl_slist* headers_ = nullptr;
+    curl_slist* resolved_ = nullptr;  ///< of CURLOPT_RESOLVE
+    std::optional<NamedPort> name_;
     HttpRequest request_;
     Transport::Done done_;
     HttpResponse response_;

@@ -11,7 +11,9 @@
 #include <cassert>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -99,7 +101,13 @@ struct CurlLibrary {
 
 class CurlTransport::Loop {
 public:
-    explicit Loop(CurlSettings settings) : settings_(std::move(settings)), multi_(curl_multi_init()) {
+    explicit Loop(CurlSettings settings)
+        : settings_(std::move(settings)),
+          multi_(curl_multi_init()),
+          resolver_(settings_.lookup, settings_.names, [this] {
+              answered_ = true;
+              wake();
+          }) {
         if (multi_ == nullptr) std::abort();  // out of memory
         curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Loop::on_socket);
         curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
@@ -131,6 +139,7 @@ public:
         std::array<epoll_event, kEventsMax> events{};
         const int count = wait(events, finish_ended() ? milliseconds{0} : wait_max);
         run_timer();
+        start_resolved();
         for (int i = 0; i < count; ++i) {
             const auto& event = events.at(static_cast<std::size_t>(i));
             if (!poller_.answer(event.data.fd)) run_socket(event.data.fd, curl_events(event.events));
@@ -154,6 +163,7 @@ public:
             const auto failure = easy->abandoned("stopped");
             finish(easy, failure);
         }
+        while (!resolving_.empty()) give_up(resolving_.begin(), "stopped", false);
         for (auto& [request, done] : unsent)
             done({TransportFailure{TransportFailure::Reached::NothingSent, false, "stopped"}, {}});
     }
@@ -169,6 +179,9 @@ private:
         std::vector<Waiting> waiting;
         bool closed = false;
     };
+    /// Until when it waits for its name, and which.
+    using Place = std::pair<SteadyTime, CurlEasy*>;
+    using Resolving = std::map<Place, std::unique_ptr<CurlEasy>>;
 
     /// A wake-up costs two system calls, so it is left out where poll() looks at the inbox anyway.
     void ring() {
@@ -182,17 +195,72 @@ private:
 
     void start(HttpRequest request, Done done) {
         auto easy = take_easy();
-        auto wrong = easy->prepare(std::move(request), std::move(done));
-        if (!wrong) {
-            const auto code = curl_multi_add_handle(multi_, easy->handle());
-            if (code == CURLM_OK) {
-                active_.insert(easy.release());
-                return;
-            }
-            wrong = curl_multi_strerror(code);
-        }
-        easy->take_done()({TransportFailure{TransportFailure::Reached::NothingSent, false, *wrong}, {}});
+        if (const auto wrong = easy->prepare(std::move(request), std::move(done)))
+            return refuse(std::move(easy), *wrong);
+        if (!easy->name()) return add(std::move(easy));
+        const auto& host = easy->name()->host;
+        const auto known = resolver_.find(host);
+        if (!known) return refuse(std::move(easy), known.error().message);
+        if (*known) return add_resolved(std::move(easy), **known);
+        const Place place{easy->connect_until(), easy.get()};
+        waiting_for_[host].push_back(place);
+        resolving_.emplace(place, std::move(easy));
+    }
+
+    void add_resolved(std::unique_ptr<CurlEasy> easy, const Resolver::Addresses& addresses) {
+        if (!easy->set_addresses(addresses)) return refuse(std::move(easy), "out of memory");
+        add(std::move(easy));
+    }
+
+    void add(std::unique_ptr<CurlEasy> easy) {
+        const auto code = curl_multi_add_handle(multi_, easy->handle());
+        if (code != CURLM_OK) return refuse(std::move(easy), curl_multi_strerror(code));
+        active_.insert(easy.release());
+    }
+
+    /// Nothing of it was sent. Gives the handle back before telling, as finish() does.
+    void refuse(std::unique_ptr<CurlEasy> easy, const std::string& why, bool timed_out = false) {
+        const auto duration = easy->age();
+        const auto done = easy->take_done();
         keep(std::move(easy));
+        done({TransportFailure{TransportFailure::Reached::NothingSent, timed_out, why}, duration});
+    }
+
+    /// Goes on with those whose names have been looked up, and ends those that have waited too long.
+    void start_resolved() {
+        if (answered_.exchange(false)) {
+            for (const auto& answer : resolver_.answers()) start_resolved(answer);
+        }
+        if (resolving_.empty()) return;
+        const auto now = std::chrono::steady_clock::now();
+        while (!resolving_.empty() && resolving_.begin()->first.first <= now) {
+            const auto& host = resolving_.begin()->second->name()->host;
+            give_up(resolving_.begin(), "cannot resolve " + host + ": no answer in time", true);
+        }
+    }
+
+    void start_resolved(const Resolver::Answer& answer) {
+        auto waiting = waiting_for_.extract(answer.host);
+        if (waiting.empty()) return;  // it was only asked for again
+        for (const auto& place : waiting.mapped()) {
+            auto easy = std::move(resolving_.extract(place).mapped());
+            if (answer.addresses) {
+                add_resolved(std::move(easy), *answer.addresses);
+            } else {
+                refuse(std::move(easy), answer.addresses.error().message);
+            }
+        }
+    }
+
+    void give_up(Resolving::iterator at, const std::string& why, bool timed_out) {
+        const auto host = at->second->name()->host;
+        auto& others = waiting_for_[host];
+        std::erase(others, at->first);
+        if (others.empty()) {
+            waiting_for_.erase(host);
+            resolver_.forget(host);
+        }
+        refuse(std::move(resolving_.extract(at).mapped()), why, timed_out);
     }
 
     int wait(std::array<epoll_event, kEventsMax>& events, milliseconds wait_max) {
@@ -208,10 +276,12 @@ private:
 
     /// For epoll: rounded up, so that it does not wake up just before libcurl's timer; -1 is for ever.
     int timeout_ms(milliseconds wait_max) const {
-        if (timer_) {
-            const auto left = std::chrono::ceil<milliseconds>(*timer_ - std::chrono::steady_clock::now());
+        const auto until = [&](SteadyTime end) {
+            const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
             wait_max = std::min(wait_max, std::max(left, milliseconds{0}));
-        }
+        };
+        if (timer_) until(*timer_);
+        if (!resolving_.empty()) until(resolving_.begin()->first.first);
         constexpr milliseconds kLongest{24 * 3'600'000};
         if (wait_max == kNoEnd) return -1;
         return static_cast<int>(std::min(wait_max, kLongest).count());
@@ -293,10 +363,14 @@ private:
     std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
     std::unordered_set<CurlEasy*> active_;
     std::vector<std::unique_ptr<CurlEasy>> spare_;
+    Resolving resolving_;  ///< wait for their names
+    std::unordered_map<std::string, std::vector<Place>> waiting_for_;
     std::size_t wakeups_ = 0;
     std::atomic<bool> asleep_{false};
     std::atomic<bool> woken_{false};
+    std::atomic<bool> answered_{false};  ///< the resolver has something
     Guarded<Inbox> inbox_;
+    Resolver resolver_;  ///< last: its threads wake this up
 };
 
 CurlTransport::CurlTransport(CurlSettings settings) : loop_(std::make_unique<Loop>(std::move(settings))) {}

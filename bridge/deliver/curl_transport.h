@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "bridge/deliver/resolver.h"
 #include "bridge/deliver/transport.h"
 
 namespace orbridge {
@@ -13,6 +14,8 @@ struct CurlSettings {
     int idle_connections_max = 256;           ///< kept open for the next exchange
     std::string ca_file;                      ///< further authorities; empty: the system's
     std::string user_agent = "orbridge/" ORBRIDGE_VERSION;
+    Resolve lookup = resolve_by_system;  ///< called on threads of its own, which may outlive the transport
+    ResolverSettings names;
 };
 
 /// Transport over libcurl's multi interface and epoll: one thread carries thousands of exchanges, and those
@@ -20,9 +23,9 @@ struct CurlSettings {
 /// by design: redirects, proxies from the environment, schemes besides http and https, decompression, an
 /// answer kept beyond its limit, an exchange beyond its time.
 ///
-/// Names are resolved by libcurl's own threads (AsynchDNS), with CURLOPT_QUICK_EXIT, so that a lookup that
-/// outlives its exchange is left behind instead of waited for. A pool of ours would duplicate that, its
-/// cache and its happy eyeballs; addresses can still be judged when libcurl asks for a socket.
+/// Names are looked up by a Resolver, whose threads are bounded, and given to libcurl with CURLOPT_RESOLVE: its
+/// own resolver starts a thread for each lookup. Addresses are judged when libcurl asks for a socket. An
+/// exchange waits for its name at most as long as for a connection.
 ///
 /// The process must ignore SIGPIPE (OpenSSL writes without MSG_NOSIGNAL); main does.
 class CurlTransport final : public Transport {

@@ -484,6 +484,101 @@ BOOST_AUTO_TEST_CASE(many_exchanges_run_at_once) {
     all.get_future().get();
 }
 
+/// Every name is 127.0.0.1 but those of `.hangs`, which take until slow_names() are let go; those are let go by the
+/// test of a lookup that hangs, so this has a gate of its own.
+struct Names {
+    std::mutex mutex;
+    std::condition_variable change;
+    bool open = false;
+    int hanging = 0;
+
+    Result<std::vector<IpAddress>> look_up(const std::string& host) {
+        std::unique_lock lock(mutex);
+        if (host.ends_with(".hangs")) {
+            ++hanging;
+            change.notify_all();
+            change.wait(lock, [this] { return open; });
+            return Error{Error::Kind::Unavailable, "cannot resolve " + host};
+        }
+        return std::vector<IpAddress>{*parse_ip("127.0.0.1")};
+    }
+    /// How many have hung so far.
+    int let_go() {
+        const std::lock_guard lock(mutex);
+        open = true;
+        change.notify_all();
+        return hanging;
+    }
+};
+
+CurlSettings with_names(const std::shared_ptr<Names>& names) {
+    CurlSettings settings;
+    settings.lookup = [names](const std::string& host) { return names->look_up(host); };
+    return settings;
+}
+
+std::string at_name(const std::string& name, const RawServer& server) {
+    return "http://" + name + server.url().substr(std::string("http://127.0.0.1").size());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_name_was_found_to_be_is_judged_and_connected_to) {
+    auto server = answering(kOk);
+    const auto names = std::make_shared<Names>();
+    Driven driven(with_names(names));
+    BOOST_TEST(driven.answer(post_to(at_name("a.test", server))).status == 200);
+    auto request = post_to(at_name("b.test", server));
+    std::string asked;
+    request.may_connect = [&](const std::string& address) -> Status {
+        asked = address;
+        return Error{Error::Kind::Invalid, "not there"};
+    };
+    BOOST_TEST(driven.failure(std::move(request)).reason == "not there");
+    BOOST_TEST(asked == "127.0.0.1");
+}
+
+BOOST_AUTO_TEST_CASE(a_thousand_names_that_hang_delay_no_other) {
+    auto server = answering(kOk);
+    const auto names = std::make_shared<Names>();
+    auto settings = with_names(names);
+    settings.names = {.threads_max = 4, .fresh = 0ms};
+    CurlTransport transport(settings);
+    const auto answered = [&](const std::string& url) {
+        std::optional<Exchange> result;
+        transport.send(post_to(url), [&](Transport::Finished f) { result = std::move(f.exchange); });
+        while (!result) transport.poll(Transport::kNoEnd);
+        const auto* response = std::get_if<HttpResponse>(&*result);
+        return response != nullptr && response->status == 200;
+    };
+    BOOST_TEST(answered(at_name("known.test", server)));
+    int failed = 0;
+    for (int i = 0; i < 1'000; ++i) {
+        auto request = post_to("http://" + std::to_string(i) + ".hangs/");
+        request.connect_timeout = request.timeout = 60s;
+        transport.send(std::move(request), [&](const Transport::Finished& f) {
+            const auto& failure = std::get<TransportFailure>(f.exchange);
+            failed += failure.reached == Reached::NothingSent ? 1 : 0;
+        });
+    }
+    for (int i = 0; i < 20; ++i) BOOST_TEST(answered(at_name("known.test", server)));
+    BOOST_TEST(answered(server.url()));
+    BOOST_TEST(failed == 0);
+    transport.stop();
+    BOOST_TEST(failed == 1'000);
+    BOOST_TEST(names->let_go() <= 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_hangs_ends_with_the_time_for_connecting) {
+    const auto names = std::make_shared<Names>();
+    Driven driven(with_names(names));
+    auto request = post_to("http://a.hangs/");
+    request.connect_timeout = 50ms;
+    const auto failure = driven.failure(std::move(request));
+    BOOST_TEST(failure.timed_out);
+    BOOST_TEST((failure.reached == Reached::NothingSent));
+    BOOST_TEST(failure.reason == "cannot resolve a.hangs: no answer in time");
+    names->let_go();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace orbridge
