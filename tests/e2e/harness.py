@@ -183,11 +183,13 @@ class Bridge:
         self.config.write_text(config)
         self.log = world.folder / "orbridge.log"
         self.process, self.port = None, None
+        self.env = None  # of the daemon; None: as the test's
 
     def start(self, wait=True):
         port_file = self.world.folder / "orbridge.port"
         port_file.unlink(missing_ok=True)
-        self.process = Process([binary(), "serve", "--config", str(self.config), "--port-file", str(port_file)], self.log)
+        self.process = Process([binary(), "serve", "--config", str(self.config), "--port-file", str(port_file)], self.log,
+                               self.env)
         self.process.must_end_well = True
         self.world.processes.append(self.process)
         if wait:

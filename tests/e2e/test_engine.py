@@ -4,11 +4,13 @@ import collections
 import hashlib
 import hmac
 import json
+import os
+import pathlib
 import time
 import unittest
 import uuid
 
-from harness import CAPTURES, SECRET, World, call, config, parse_capture, until
+from harness import CAPTURES, SECRET, World, binary, call, config, parse_capture, until
 
 RETRY = "    retry: {schedule: [" + ", ".join(["50ms"] * 90) + "], floor: 20ms, jitter: 0}\n"
 SECOND = """  second:
@@ -26,14 +28,15 @@ class Engine(unittest.TestCase):
         self.uuid = json.loads(self.body)["data"]["objectUuid"]
         self.count = 0
 
-    def start(self, target_extra="", route_extra="", second=False, extra=""):
+    def start(self, target_extra="", route_extra="", second=False, extra="", to=(), env=None):
         self.windmill = self.world.windmill()
-        to = "[on-object, second]" if second else "on-object"
+        to = f"[{', '.join(['on-object', *['second'] * second, *to])}]"
         routes = f"  - {{channel: Object, to: {to}{route_extra}}}\n"
         if second:
             target_extra += SECOND.format(url=self.world.windmill().url)
         self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra,
                                                extra=extra))
+        self.bridge.env = dict(os.environ, **env) if env else None
         return self.bridge.start()
 
     def send(self, subject=None, note=None):
@@ -176,6 +179,23 @@ class Engine(unittest.TestCase):
         told = {job["args"]["body"]["id"]: job["args"]["body"].get("loop") for job in self.windmill.jobs()}
         self.assertEqual(told, {first: None, echo: f"loop: caused by what was done about {first}"})
         self.assertEqual(len([l for l in self.bridge.log_lines() if l["message"] == "delivery.loop_marked"]), 1)
+
+    def test_names_that_are_looked_up_for_ever_delay_no_other_target_and_no_stop(self):
+        names = [f"h{n}" for n in range(200)]
+        hanging = "".join(f"  {name}: {{adapter: windmill, token: t, timeout: 5m, connect_timeout: 5m, in_flight_max: 1,"
+                          f" url: 'http://{name}.hang.test/api/w/main/jobs/run/p/f/x/y'}}\n" for name in names)
+        shim = pathlib.Path(binary()).parent / "tests/libhanging_resolver.so"
+        self.start(target_extra=hanging, to=names,
+                   env={"LD_PRELOAD": str(shim), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+        for _ in range(20):
+            self.send()
+        until("the healthy target has all", lambda: len(self.windmill.jobs()) == 20)
+        targets = {t["name"]: t for t in self.bridge.api("/api/v1/targets")[1]["targets"]}
+        self.assertEqual([targets[name]["in_flight"] for name in names], [1] * len(names))
+        self.assertEqual({d["attempts"] for d in self.deliveries(target="h0")}, {0})
+        began = time.monotonic()
+        self.assertEqual(self.bridge.stop(), 0)
+        self.assertLess(time.monotonic() - began, 25)  # the stop timeout is 10 s; a lookup would take for ever
 
     def test_a_replay_is_chosen_by_subject_and_counted_first(self):
         self.start()
