@@ -61,7 +61,8 @@ struct Resolver::State {
     }
     /// More wait than there are threads to be woken.
     bool wants_thread() const {
-        return has_work() && threads < settings.threads_max && waiting.size() + suspects.size() > static_cast<std::size_t>(idle);
+        return has_work() && threads < settings.threads_max &&
+               waiting.size() + suspects.size() > static_cast<std::size_t>(idle);
     }
     bool has_work() const { return !waiting.empty() || may_take_suspect(); }
 

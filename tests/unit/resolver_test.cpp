@@ -45,11 +45,12 @@ struct Dns {
 
 struct World {
     explicit World(ResolverSettings settings = {})
-        : resolver([dns = dns](const std::string& host) { return dns->look_up(host); }, settings, [this] {
-              const std::lock_guard lock(mutex);
-              rung = true;
-              change.notify_all();
-          }) {}
+        : resolver([dns = dns](const std::string& host) { return dns->look_up(host); }, settings,
+                   [this] {
+                       const std::lock_guard lock(mutex);
+                       rung = true;
+                       change.notify_all();
+                   }) {}
     ~World() { dns->let_go(true); }
 
     /// Waits for `count` answers.
@@ -161,9 +162,9 @@ BOOST_AUTO_TEST_CASE(only_names_are_looked_up) {
     BOOST_TEST(look("http://a.test/x") == "a.test 80");
     BOOST_TEST(look("HTTPS://A.test?x") == "A.test 443");
     BOOST_TEST(look("https://u:p@a.test:8443/@b") == "a.test 8443");
-    for (const auto* url : {"http://127.0.0.1/", "http://[::1]:80/", "http://localhost:1/", "http://x.localhost/",
-                            "http://127.1/", "http://0x7f.0x1/", "http://a.test./", "http://a%2etest/", "http://a.test:x/",
-                            "ftp://a.test/", "http://"})
+    for (const auto* url :
+         {"http://127.0.0.1/", "http://[::1]:80/", "http://localhost:1/", "http://x.localhost/", "http://127.1/",
+          "http://0x7f.0x1/", "http://a.test./", "http://a%2etest/", "http://a.test:x/", "ftp://a.test/", "http://"})
         BOOST_TEST(look(url) == "-", url);
 }
 
