@@ -73,6 +73,7 @@ public:
           store(std::move(opened)),
           backlog(*store, given.clock, given.log, now()->settings.backlog),
           ids(given.clock, given.random),
+          transport(curl_settings()),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
@@ -183,6 +184,12 @@ private:
         DispatcherSettings settings;
         settings.in_flight_max = now()->settings.in_flight_max;
         settings.stop_timeout = now()->settings.stop_timeout;
+        return settings;
+    }
+
+    CurlSettings curl_settings() const {
+        CurlSettings settings;
+        settings.names.threads_max = now()->settings.lookups_max;
         return settings;
     }
 

@@ -173,6 +173,7 @@ struct Settings {
     Secret admin_token;  ///< empty: made at first start, kept in `<store folder>/admin.token`
     std::string log_level = "info";
     int in_flight_max = 512;
+    int lookups_max = 32;  ///< of names, at once
     milliseconds stop_timeout{10'000};
 };
 

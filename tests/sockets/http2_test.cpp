@@ -59,9 +59,9 @@ public:
         BOOST_REQUIRE(::mkdtemp(pattern.data()) != nullptr);
         folder_ = pattern;
         int status = 0;
-        const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                               "-days", "2", "-subj", "/CN=h2.test", "-addext", "subjectAltName=DNS:h2.test", "-keyout",
-                               file("key"), "-out", certificate()},
+        const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                               "-nodes", "-days", "2", "-subj", "/CN=h2.test", "-addext", "subjectAltName=DNS:h2.test",
+                               "-keyout", file("key"), "-out", certificate()},
                               file("openssl.log"));
         ::waitpid(made, &status, 0);
         BOOST_REQUIRE(status == 0);
@@ -85,7 +85,9 @@ public:
         std::ifstream log(file("nghttpd.log"));
         std::size_t count = 0;
         for (std::string line; std::getline(log, line);)
-            if (line.find("recv SETTINGS frame <length=0,") == std::string::npos && line.find("recv SETTINGS") != std::string::npos) ++count;
+            if (line.find("recv SETTINGS frame <length=0,") == std::string::npos &&
+                line.find("recv SETTINGS") != std::string::npos)
+                ++count;
         return count;
     }
 
