@@ -84,10 +84,10 @@ public:
     std::size_t connections() const {
         std::ifstream log(file("nghttpd.log"));
         std::size_t count = 0;
-        for (std::string line; std::getline(log, line);)
-            if (line.find("recv SETTINGS frame <length=0,") == std::string::npos &&
-                line.find("recv SETTINGS") != std::string::npos)
-                ++count;
+        for (std::string line; std::getline(log, line);) {
+            const bool acknowledged = line.find("recv SETTINGS frame <length=0,") != std::string::npos;
+            if (!acknowledged && line.find("recv SETTINGS") != std::string::npos) ++count;
+        }
         return count;
     }
 
