@@ -190,6 +190,7 @@ private:
     CurlSettings curl_settings() const {
         CurlSettings settings;
         settings.names.threads_max = now()->settings.lookups_max;
+        settings.ca_file = now()->settings.ca_file;
         return settings;
     }
 

@@ -20,8 +20,10 @@ const char* verdict_text(TestStep::Verdict verdict) {
 }
 
 /// A transport with a thread that drives it, for recipes that send and wait.
-std::vector<TestStep> run_steps(const Recipe& recipe) {
-    CurlTransport transport;
+std::vector<TestStep> run_steps(const Recipe& recipe, const std::string& ca_file) {
+    CurlSettings curl;
+    curl.ca_file = ca_file;
+    CurlTransport transport(std::move(curl));
     std::jthread driver([&](const std::stop_token& stop) {
         while (!stop.stop_requested()) transport.poll(seconds{1});
     });
@@ -66,7 +68,7 @@ int run_test(const Args& args) {
     const auto recipe = plan->recipes.find({args.word(0)});
     if (recipe == plan->recipes.end())
         return fail({Error::Kind::NotFound, "no target `" + args.word(0) + "` is configured"});
-    const auto steps = run_steps(*recipe->second);
+    const auto steps = run_steps(*recipe->second, settings->ca_file);
     print(steps, args.json());
     for (const auto& step : steps)
         if (step.verdict == TestStep::Verdict::Failed) return kFailed;

@@ -14,6 +14,8 @@
 namespace orbridge {
 namespace {
 
+constexpr const char* kSystemAuthorities = "/etc/ssl/certs";
+
 constexpr std::string_view kControls{"\r\n\0", 3};
 
 std::string http_date_of_now() {
@@ -36,7 +38,9 @@ void set_rules(CURL* handle, const CurlSettings& settings) {
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(handle, CURLOPT_USERAGENT, settings.user_agent.c_str());
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-    if (!settings.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+    if (settings.ca_file.empty()) return;
+    curl_easy_setopt(handle, CURLOPT_CAINFO, settings.ca_file.c_str());
+    curl_easy_setopt(handle, CURLOPT_CAPATH, kSystemAuthorities);  // which CAINFO would take the place of
 }
 
 bool is_interim(int status) { return status >= 100 && status < 200; }

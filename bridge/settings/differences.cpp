@@ -155,6 +155,7 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"routes, in order", shown(routes)},
             {"admin.token", hidden(settings.admin_token)},
             {"log.level", shown(settings.log_level)},
+            {"deliver.ca_file (after a restart)", shown(settings.ca_file)},
             {"deliver.in_flight_max", shown_number(settings.in_flight_max)},
             {"deliver.lookups_max", shown_number(settings.lookups_max)},
             {"stop_timeout", shown(settings.stop_timeout)}};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "bridge/core/text.h"
@@ -62,6 +63,18 @@ StoreSettings read_store(const ConfigNode& root) {
     retention.done();
     node.done();
     return store;
+}
+
+std::string read_ca_file(const ConfigNode& node) {
+    const auto name = node.as_text();
+    if (!name) return {};
+    auto file = fs::absolute(node.beside(*name)).lexically_normal().string();
+    std::string first;
+    std::ifstream read(file);
+    while (std::getline(read, first) && first.find("-----BEGIN ") == std::string::npos) {
+    }
+    if (!read) node.complain("cannot read a certificate from " + file + ", expected a file in PEM");
+    return file;
 }
 
 ReplaySettings read_replay(const ConfigNode& root) {
@@ -179,6 +192,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     const auto deliver = root["deliver"];
     settings.in_flight_max = static_cast<int>(deliver.integer("in_flight_max", settings.in_flight_max, 1, 10'000));
     settings.lookups_max = static_cast<int>(deliver.integer("lookups_max", settings.lookups_max, 1, 256));
+    settings.ca_file = read_ca_file(deliver["ca_file"]);
     deliver.done();
     settings.stop_timeout = root.duration("stop_timeout", settings.stop_timeout, 0s, 5min);
     root.done();

@@ -172,6 +172,7 @@ struct Settings {
     SubscriptionSettings subscriptions;
     Secret admin_token;  ///< empty: made at first start, kept in `<store folder>/admin.token`
     std::string log_level = "info";
+    std::string ca_file;  ///< authorities to trust besides the system's, absolute; empty: none
     int in_flight_max = 512;
     int lookups_max = 32;  ///< of names, at once
     milliseconds stop_timeout{10'000};

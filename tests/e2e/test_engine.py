@@ -20,24 +20,15 @@ SECOND = """  second:
 """
 
 
-class Engine(unittest.TestCase):
+class Sending(unittest.TestCase):
+    """A world, and events like a captured one."""
+
     def setUp(self):
         self.world = World()
         self.addCleanup(self.world.close)
         self.body = parse_capture(CAPTURES / "ObjectCreatedEvent-pub2.standard.http")[3].decode()
         self.uuid = json.loads(self.body)["data"]["objectUuid"]
         self.count = 0
-
-    def start(self, target_extra="", route_extra="", second=False, extra="", to=(), env=None):
-        self.windmill = self.world.windmill()
-        to = f"[{', '.join(['on-object', *['second'] * second, *to])}]"
-        routes = f"  - {{channel: Object, to: {to}{route_extra}}}\n"
-        if second:
-            target_extra += SECOND.format(url=self.world.windmill().url)
-        self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra,
-                                               extra=extra))
-        self.bridge.env = dict(os.environ, **env) if env else None
-        return self.bridge.start()
 
     def send(self, subject=None, note=None):
         """One event; about something new, or again about the same subject."""
@@ -52,6 +43,19 @@ class Engine(unittest.TestCase):
                                {"Content-Type": "application/json", "X-Webhook-Signature": signature})
         self.assertEqual(status, 202, text)
         return json.loads(text)["id"]
+
+
+class Engine(Sending):
+    def start(self, target_extra="", route_extra="", second=False, extra="", to=(), env=None):
+        self.windmill = self.world.windmill()
+        to = f"[{', '.join(['on-object', *['second'] * second, *to])}]"
+        routes = f"  - {{channel: Object, to: {to}{route_extra}}}\n"
+        if second:
+            target_extra += SECOND.format(url=self.world.windmill().url)
+        self.bridge = self.world.bridge(config(self.world, self.windmill, routes=routes, target_extra=RETRY + target_extra,
+                                               extra=extra))
+        self.bridge.env = dict(os.environ, **env) if env else None
+        return self.bridge.start()
 
     def fail(self, times, status=503):
         self.windmill.post("/_standin/faults", [{"match": "run", "path": "on_object", "status": status, "body": "down", "times": times}])
