@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "adapters/openregister/poller.h"
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
@@ -18,6 +19,7 @@
 #include "bridge/deliver/follower.h"
 #include "bridge/deliver/recorder.h"
 #include "bridge/plan.h"
+#include "bridge/poll/source_poll.h"
 #include "bridge/receive/error_answer.h"
 #include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
@@ -117,6 +119,7 @@ public:
         server = std::move(*listening);
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
         start_reconciler(*now());
+        start_polls(*now());
         housekeeper_worker.emplace([this] { return housekeeper.step(); });
         replay_worker.emplace([this] { return replay_jobs.step(); });
         return Ok{};
@@ -131,6 +134,7 @@ public:
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
         reconciling.with([](Reconciling& r) { r.worker.reset(); });
+        polls.with([](auto& running) { running.clear(); });
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
@@ -150,6 +154,7 @@ public:
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
         start_reconciler(*fresh);
+        start_polls(*fresh);
         tools.log.info("reload.done");
     }
 
@@ -159,6 +164,11 @@ private:
     struct Reconciling {
         std::unique_ptr<Reconciler> reconciler;
         std::optional<Worker> worker;
+    };
+
+    struct Polling {
+        std::unique_ptr<SourcePoll> poll;
+        std::unique_ptr<Worker> worker;  ///< last: its thread uses the poll
     };
 
     std::shared_ptr<const Plan> now() const {
@@ -232,6 +242,42 @@ private:
         });
     }
 
+    /// One thread each: a source that is slow to answer holds up no other.
+    void start_polls(const Plan& current) {
+        const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
+        polls.with([&](std::vector<Polling>& running) {
+            running.clear();
+            for (const auto& source : current.settings.sources) {
+                if (!source.poll) continue;
+                Polling polling;
+                polling.poll = std::make_unique<SourcePoll>(
+                    source.id, make_openregister_poller(source, send, *store, tools.clock), *source.poll,
+                    SourcePoll::Tools{*store, tools.clock, tools.random, tools.log,
+                                      [this](const SourceId& id, const std::vector<Observed>& found,
+                                             const Bookmark& bookmark) { return observe(id, found, bookmark); }});
+                polling.worker = std::make_unique<Worker>([poll = polling.poll.get()] { return poll->step(); });
+                running.push_back(std::move(polling));
+            }
+        });
+    }
+
+    Result<Observation> observe(const SourceId& id, const std::vector<Observed>& found, const Bookmark& bookmark) {
+        const auto accepted = ingest.observe(id, found, bookmark);
+        if (!accepted) return accepted.error();
+        Observation observation;
+        for (const auto& each : *accepted) ++(each.duplicate ? observation.duplicates : observation.events);
+        return observation;
+    }
+
+    std::vector<PollReport> poll_reports() const {
+        return polls.with([](const std::vector<Polling>& running) {
+            std::vector<PollReport> reports;
+            reports.reserve(running.size());
+            for (const auto& polling : running) reports.push_back(polling.poll->report());
+            return reports;
+        });
+    }
+
     Status ask_reconciler(const std::string& source, bool remove) {
         return reconciling.with([&](Reconciling& r) -> Status {
             bool known = true;
@@ -273,6 +319,7 @@ private:
         parts.started_at = started_at;
         parts.checks = ready_checks();
         parts.reports = reports();
+        parts.polls = poll_reports();
         if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
         parts.targets = dispatcher.views();
         if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
@@ -433,6 +480,7 @@ private:
     Housekeeper housekeeper;
     std::unique_ptr<HttpServer> server;
     Guarded<Reconciling> reconciling;
+    Guarded<std::vector<Polling>> polls;
     std::optional<Worker> recorder_worker;
     std::optional<Worker> follower_worker;
     std::optional<Worker> housekeeper_worker;

@@ -40,6 +40,7 @@ SourcePlan source_plan(const SourceSettings& source, Complaints& complaints) {
     plan.type = source.type;
     plan.mapping = source.mapping;
     plan.limit = source.limit;
+    plan.snapshots = source.poll.has_value();
     plan.push = source.unverified ? accept_unverified() : verifier_of(source, Intake::Push, complaints);
     if (!source.hook_token.empty()) plan.hooks = verifier_of(source, Intake::Hooks, complaints);
     return plan;

@@ -42,7 +42,9 @@ bool same_self(const Json& known, const Json& listed) {
 
 bool same_object(const ObjectState& known, const Json& listed) {
     std::size_t shared = 0;
+    const bool self_known = known.find("\"@self\"") != nullptr;  // schema hooks do not tell it
     for (const auto& member : listed.members()) {
+        if (member.key == "@self" && !self_known) continue;
         const auto* value = known.find(member.raw_key);
         if (value == nullptr) {
             if (member.value.is_null()) continue;

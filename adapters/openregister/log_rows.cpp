@@ -94,6 +94,11 @@ public:
         return tell_deletion(row, gone);
     }
 
+    /// Whether the row's own content is lost, though its object's present one may be told in its place.
+    bool overwritten(std::size_t n) const {
+        return !states_[n] && rows_[which_[n]].kind != ChangeKind::Delete && !rows_[which_[n]].changed.empty();
+    }
+
 private:
     std::optional<ToldChange> tell_deletion(const LogRow& row, const std::optional<ObjectState>& state) {
         const bool told_before = row.purged && !live_;  // purging ends what was deleted before
@@ -185,7 +190,7 @@ Told tell(const std::vector<LogRow>& rows, const KnownOf& known, const CurrentSt
         Teller teller(rows, which, before, looked_up);
         for (std::size_t n = 0; n < which.size(); ++n) {
             found[which[n]] = teller.tell(n);
-            if (!found[which[n]] && !rows[which[n]].purged) ++told.collapsed;
+            if (teller.overwritten(n) || (!found[which[n]] && !rows[which[n]].purged)) ++told.collapsed;
         }
     }
     for (auto& change : found)

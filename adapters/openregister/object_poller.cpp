@@ -173,13 +173,16 @@ ObjectStep ObjectPoller::follow(Cursor cursor) {
 ObjectStep ObjectPoller::compare(Cursor cursor) {
     if (!comparison_) {
         comparison_ = std::make_unique<Comparison>(
-            reader_, known_, Comparison::Settings{settings_.objects_max, cursor.comparing != kAtFirst}, cursor.place);
+            reader_, known_,
+            Comparison::Settings{settings_.objects_max, settings_.tell_existing || cursor.comparing != kAtFirst},
+            cursor.place);
     }
     ObjectStep step;
     auto compared = comparison_->step(now_text(clock_));
     if (step.trouble = compared.trouble; step.trouble) return step;
     step.changes = std::move(compared.changes);
     step.existing = std::move(compared.existing);
+    step.compared = true;
     if (log_ && cursor.comparing == "due") only_compared_ += step.changes.size();
     cursor.place = comparison_->place();
     if (compared.done) {

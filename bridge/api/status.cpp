@@ -36,6 +36,21 @@ void write_report(JsonWriter& json, const RegistrarReport& report) {
     json.end();
 }
 
+void write_poll(JsonWriter& json, const PollReport& poll) {
+    json.object();
+    json.member("state", !poll.error.empty() ? "error" : poll.fetched_at ? "ok" : "pending");
+    if (!poll.reads.empty()) json.member("reads", poll.reads);
+    json.member("pushes", to_text(poll.pushes));
+    if (poll.checked_at) json.member("checked_at", to_iso8601(*poll.checked_at));
+    if (poll.fetched_at) json.member("fetched_at", to_iso8601(*poll.fetched_at));
+    if (poll.next_poll) json.member("next_poll", to_iso8601(*poll.next_poll));
+    if (!poll.error.empty()) json.member("error", poll.error).member("failures", poll.failures);
+    json.member("recovered", poll.recovered).member("caught_up", poll.caught_up);
+    json.member("duplicates", poll.duplicates).member("untold", poll.untold);
+    write_texts(json, "cannot_tell", poll.cannot_tell);
+    json.end();
+}
+
 void write_source(JsonWriter& json, const SourceSettings& source, const StatusParts& parts) {
     json.object().member("type", source.type);
     if (!source.url.empty()) json.member("url", where(source.url));
@@ -50,6 +65,11 @@ void write_source(JsonWriter& json, const SourceSettings& source, const StatusPa
         if (report.source != source.id) continue;
         json.key("registrar");
         write_report(json, report);
+    }
+    for (const auto& poll : parts.polls) {
+        if (poll.source != source.id) continue;
+        json.key("poll");
+        write_poll(json, poll);
     }
     json.end();
 }

@@ -6,6 +6,7 @@
 
 #include "bridge/core/json.h"
 #include "bridge/deliver/dispatcher.h"
+#include "bridge/poll/source_poll.h"
 #include "bridge/record/metrics.h"
 #include "bridge/run/registrar.h"
 #include "bridge/settings/settings.h"
@@ -28,6 +29,7 @@ struct StatusParts {
     StoreCounts counts;
     std::vector<IntakeHeard> heard;
     std::vector<RegistrarReport> reports;
+    std::vector<PollReport> polls;
     std::map<TargetId, TargetView> targets;
 };
 

@@ -125,6 +125,8 @@ struct Rule {
     std::vector<Place> occurred_at;
     std::vector<Value> dedup, twin;
     Value payload;
+    std::string state;  ///< where in the payload the subject's state stands; empty: the event tells none
+    bool ends = false;  ///< the subject is no more
 };
 
 struct Unwrap {

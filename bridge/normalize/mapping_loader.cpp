@@ -316,6 +316,10 @@ private:
         made.dedup = node["dedup"].present() ? here.values(node["dedup"]) : made_.dedup;
         if (node["twin"].present()) made.twin = here.values(node["twin"]);
         made.payload = here.value(node["payload"]);
+        made.state = node.text("state", "");
+        made.ends = node.word("ends", {"true", "false"}, "false") == "true";
+        if (made.ends && made.state.empty()) node["ends"].complain("needs `state`: what it was at last");
+        if (!made.state.empty() && !node["subject"].present()) node["state"].complain("needs a `subject`");
         node.done();
         return made;
     }

@@ -81,6 +81,8 @@ Normalized apply(const Mapping& mapping, const Rule& rule, Evaluation& at, const
     made.payload = at.render(rule.payload).value_or("null");
     made.dedup_key = at.key_of(rule.dedup);
     made.twin_key = at.canonical_key_of(rule.twin);
+    made.state_at = rule.state;
+    made.ends = rule.ends;
     return made;
 }
 

@@ -31,6 +31,8 @@ struct Normalized {
     /// share no identity: the store pairs such events only across intakes and within a short time.
     /// Empty: this event has no such twin.
     std::string twin_key;
+    std::string state_at;  ///< path into the payload to the state that the event leaves its subject in; may be empty
+    bool ends = false;     ///< after it there is no such subject
 };
 
 /// Verified, but no rule wants it. Kept with its body, so that it can be replayed once a rule exists.

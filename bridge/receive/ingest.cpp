@@ -37,6 +37,8 @@ Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedR
     event.payload = std::move(mapped.payload);
     prepared.event.dedup_key = std::move(mapped.dedup_key);
     prepared.event.twin_key = std::move(mapped.twin_key);
+    prepared.state_at = std::move(mapped.state_at);
+    prepared.ends = mapped.ends;
     for (const auto& match : router.match(event)) {
         prepared.event.deliveries.push_back(delivery_for(match, event, ids));
         prepared.loops.push_back(match.loop);
@@ -63,6 +65,17 @@ Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
     if (source.type == "nextcloud") return Intake::Listeners;
     if (find_header(request.headers, "X-Webhook-Signature") != nullptr) return Intake::Webhooks;
     return source.type == "openregister" ? Intake::Listeners : Intake::Push;
+}
+
+/// The state that an event leaves its subject in, out of its payload.
+std::optional<SubjectState> state_of(const Prepared& prepared, bool current) {
+    if (prepared.state_at.empty() || prepared.event.event.subject.empty()) return std::nullopt;
+    const auto payload = JsonDocument::parse(prepared.event.event.payload);
+    if (!payload) return std::nullopt;
+    const auto state = (*payload)->root().path(prepared.state_at);
+    if (!state.is_object()) return std::nullopt;
+    return SubjectState{std::string(state.raw()), prepared.ends, current,
+                        from_iso8601(state["updated"].string().value_or(""))};
 }
 
 std::vector<TargetId> targets_of(const NewEvent& event) {
@@ -201,8 +214,41 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
     auto outcome = normalize(plan, source.mapping, request);
     if (!outcome) return outcome.error();
     auto all = prepare(std::move(*outcome), plan.router, request, ids_);
+    if (source.snapshots)
+        for (auto& prepared : all) prepared.event.leaves = state_of(prepared, false);
     Arrival arrival;
     arrival.request_id = request.request_id();
+    return store(std::move(all), std::move(arrival));
+}
+
+Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vector<Observed>& found,
+                                              const Bookmark& bookmark) {
+    const auto plan = plan_();
+    const auto* source = find_source(*plan, id.value);
+    if (source == nullptr) return Error{Error::Kind::Invalid, "there is no source " + id.value + " any more"};
+    Arrival arrival;
+    arrival.seen_at = id;
+    arrival.seen_when = clock_.now();
+    arrival.bookmark = bookmark;
+    std::vector<Prepared> all;
+    for (const auto& each : found) {
+        const auto request = verified_before(id, source->mapping, Intake::Poll, each.body, arrival.seen_when);
+        auto outcome = normalize(*plan, source->mapping, request);
+        if (!outcome) return outcome.error();
+        for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
+            prepared.event.leaves = state_of(prepared, each.current);
+            if (!each.existing) {
+                all.push_back(std::move(prepared));
+            } else if (prepared.event.leaves) {
+                arrival.seen.push_back({prepared.event.event.subject, *std::move(prepared.event.leaves)});
+            }
+        }
+    }
+    return store(std::move(all), std::move(arrival));
+}
+
+/// Stores the events of an arrival, and tells whoever waits for them.
+Result<std::vector<Accepted>> Ingest::store(std::vector<Prepared> all, Arrival arrival) {
     for (auto& prepared : all) {
         guard_against_loops(prepared);
         add_subscribers(prepared.event);

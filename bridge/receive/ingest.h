@@ -11,6 +11,7 @@
 #include "bridge/core/ids.h"
 #include "bridge/core/log.h"
 #include "bridge/normalize/normalizer.h"
+#include "bridge/poll/poller.h"
 #include "bridge/receive/source_limits.h"
 #include "bridge/record/metrics.h"
 #include "bridge/record/rate_limit.h"
@@ -31,6 +32,7 @@ struct SourcePlan {
     bool enabled = true;
     RateLimit limit{};  ///< of what is pushed and believed
     int accepted_status = 202;
+    bool snapshots = false;  ///< what its subjects are is kept: it is polled too
 };
 
 /// Everything of the configuration that decides what becomes of a request. Replaced whole on reload.
@@ -45,6 +47,8 @@ struct Prepared {
     NewEvent event;
     std::vector<const LoopSettings*> loops;  ///< one for each of the event's deliveries; the router's
     std::string rule;                        ///< empty: unmapped
+    std::string state_at;                    ///< Normalized::state_at
+    bool ends = false;
 };
 
 /// receive → verify → normalize → route → store → answer. Safe from any thread; blocks for the commit.
@@ -70,6 +74,11 @@ public:
     /// A schema hook: OpenRegister thinks it runs a Windmill flow. 200 {"status":"approved"} once stored.
     Answer hook(const std::string& workspace, const InboundRequest& request);
 
+    /// What polling found, through the same mapping, stored with the bookmark in one transaction. Unavailable: nothing
+    /// was stored. Invalid: the source is not there, or something is no JSON.
+    Result<std::vector<Accepted>> observe(const SourceId& source, const std::vector<Observed>& found,
+                                          const Bookmark& bookmark);
+
     /// Runs an unmapped event through the mappings of now. Conflict: still unmapped.
     Status remap(const Event& event);
 
@@ -79,6 +88,7 @@ private:
     bool is_ours(const std::string& id);
     Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
                                        const VerifiedRequest& request);
+    Result<std::vector<Accepted>> store(std::vector<Prepared> all, Arrival arrival);
     void record(const Prepared& prepared, const Accepted& accepted);
     std::optional<Answer> over_limit(const SourcePlan& source, TimePoint now);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);

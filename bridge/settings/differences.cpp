@@ -51,9 +51,25 @@ Facts facts_of(const PushSettings& push) {
             {"enabled", shown(push.enabled ? "true" : "false")}};
 }
 
+Facts facts_of(const PollSettings& poll) {
+    const auto count = [](std::size_t number) { return shown_number(static_cast<std::int64_t>(number)); };
+    return {{"poll.interval", shown(poll.interval)},
+            {"poll.fallback_interval", shown(poll.fallback_interval)},
+            {"poll.push_timeout", shown(poll.push_timeout)},
+            {"poll.backoff_max", shown(poll.backoff_max)},
+            {"poll.log", shown(poll.log)},
+            {"poll.compare_every", poll.compare_every ? shown(*poll.compare_every) : shown(std::string("auto"))},
+            {"poll.existing", shown(std::string(poll.tell_existing ? "tell" : "remember"))},
+            {"poll.page_rows", count(poll.page_rows)},
+            {"poll.tail_rows", count(poll.tail_rows)},
+            {"poll.page_objects", count(poll.page_objects)},
+            {"poll.objects_max", count(poll.objects_max)}};
+}
+
 Facts facts_of(const SourceSettings& source) {
     Facts facts;
-    if (source.type == "push") facts = facts_of(source.push);
+    if (source.poll) facts.merge(facts_of(*source.poll));
+    if (source.type == "push") facts.merge(facts_of(source.push));
     facts.merge(Facts{{"type", shown(source.type)},
                       {"mapping", shown(source.mapping)},
                       {"url", shown(source.url)},

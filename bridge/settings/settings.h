@@ -67,6 +67,21 @@ struct PushSettings {
     bool enabled = true;  ///< off: its requests are answered 410
 };
 
+/// Asking a source what happened, besides what it pushes.
+struct PollSettings {
+    milliseconds interval{30'000};
+    milliseconds fallback_interval{std::chrono::minutes{5}};  ///< instead, while pushes arrive
+    milliseconds push_timeout{std::chrono::hours{1}};         ///< without a push, after which they count as silent
+    milliseconds backoff_max{std::chrono::minutes{15}};       ///< between tries of a source in trouble
+    std::string log = "auto";                                 ///< auto, realtime, audit, lists
+    std::optional<milliseconds> compare_every{};              ///< `auto`: 6 h beside a log, 15 min without; 0: never
+    bool tell_existing = false;                               ///< `existing: tell`: what is there at first are events
+    std::size_t page_rows = 500;                              ///< of a log, asked for at once
+    std::size_t tail_rows = 200;                              ///< read again each time: rows commit late
+    std::size_t page_objects = 200;                           ///< of a list, asked for at once
+    std::size_t objects_max = 1'000'000;                      ///< of one list that can be compared
+};
+
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
@@ -83,6 +98,7 @@ struct SourceSettings {
     std::vector<std::string> intakes_wanted;  ///< `register`: auto | off | listeners, webhooks, hooks
     std::vector<std::string> classes;         ///< event classes to register for; empty: the type's own list
     std::vector<std::string> schemas;         ///< slugs or ids of schemas that get hooks; `*` = all
+    std::optional<PollSettings> poll{};
     milliseconds reconcile_every{std::chrono::minutes{5}};
     milliseconds names_every{std::chrono::minutes{10}};
     milliseconds timeout{10'000};

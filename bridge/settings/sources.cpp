@@ -109,6 +109,39 @@ void read_plain_source(const ConfigNode& node, SourceSettings& source) {
     node.done();
 }
 
+std::size_t read_count(const ConfigNode& node, std::string_view key, std::size_t usual, std::int64_t most) {
+    return static_cast<std::size_t>(node.integer(key, static_cast<std::int64_t>(usual), 2, most));
+}
+
+/// `on`, `off`, or a section.
+std::optional<PollSettings> read_poll(const ConfigNode& source, const std::string& type) {
+    const auto node = source["poll"];
+    if (!node.present()) return std::nullopt;
+    const auto word = node.is_map() ? std::optional<std::string>() : node.as_text();
+    if (word && *word == "off") return std::nullopt;
+    if (type != "openregister") node.complain("only `type: openregister` can be polled");
+    if (!source["url"].present()) node.complain("needs the source's `url`, and who to log in as");
+    PollSettings poll;
+    if (word) {
+        if (*word != "on") node.complain("expected on, off, or a section of settings");
+        return poll;
+    }
+    poll.interval = node.duration("interval", poll.interval, 100ms, 24h);
+    poll.fallback_interval = node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
+    poll.push_timeout = node.duration("push_timeout", poll.push_timeout, 1s, 30 * 24h);
+    poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
+    poll.log = node.word("log", {"auto", "realtime", "audit", "lists"}, poll.log);
+    if (node["compare_every"].present() && node["compare_every"].as_text() != "auto")
+        poll.compare_every = node.duration("compare_every", milliseconds{0}, 0ms, 30 * 24h);
+    poll.tell_existing = node.word("existing", {"remember", "tell"}, "remember") == "tell";
+    poll.page_rows = read_count(node, "page_rows", poll.page_rows, 10'000);
+    poll.tail_rows = read_count(node, "tail_rows", poll.tail_rows, 10'000);
+    poll.page_objects = read_count(node, "page_objects", poll.page_objects, 1'000);
+    poll.objects_max = read_count(node, "objects_max", poll.objects_max, 100'000'000);
+    node.done();
+    return poll;
+}
+
 SourceSettings read_source(const ConfigNode& root, const std::string& name, const ConfigNode& node) {
     check_name(node, name);
     SourceSettings source;
@@ -132,6 +165,7 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     source.intakes_wanted = read_register(node, source.type);
     source.classes = node.texts("classes", {});
     source.schemas = node.texts("schemas", {});
+    source.poll = read_poll(node, source.type);
     source.reconcile_every = node.duration("reconcile_every", source.reconcile_every, 1s, 24h);
     source.names_every = node.duration("names_every", source.names_every, 1s, 24h);
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);

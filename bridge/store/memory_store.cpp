@@ -51,7 +51,6 @@ std::optional<Error> bad_id(const NewEvent& event) {
 // ---- accept
 
 Result<std::vector<Accepted>> MemoryStore::accept(const Arrival& arrival) {
-    if (arrival.events.empty()) return std::vector<Accepted>{};
     for (const auto& event : arrival.events)
         if (auto bad = bad_id(event)) return *bad;
     return state_.with([&](State& state) -> Result<std::vector<Accepted>> {
@@ -66,7 +65,12 @@ Result<std::vector<Accepted>> MemoryStore::accept(const Arrival& arrival) {
             auto& heard = state.heard[{event.source.value, event.intake}];
             heard = {event.source.value, event.intake, std::max(heard.last_at, event.received_at), heard.count + 1};
         }
+        if (arrival.events.empty()) {
+            store_rest(state, arrival);
+            return std::vector<Accepted>{};
+        }
         auto accepted = store(state, arrival);
+        if (!accepted.empty()) store_rest(state, arrival);
         if (accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
         return accepted;
     });
@@ -79,18 +83,68 @@ std::vector<Accepted> MemoryStore::store(State& state, const Arrival& arrival) c
         return std::vector<Accepted>(arrival.events.size(), Accepted{state.events.at(known->second).event.id, true});
     std::vector<Accepted> accepted;
     for (const auto& event : arrival.events) {
-        if (auto earlier = find_duplicate(state, event)) {
-            accepted.push_back({*earlier, true});
-        } else if (arrival.only_if_known) {
-            return {};
-        } else {
-            store_new(state, event);
-            accepted.push_back({event.event.id, false});
-        }
+        const auto one = store_one(state, event, arrival.only_if_known);
+        if (!one) return {};
+        accepted.push_back(*one);
     }
     if (!arrival.request_id.empty() && !arrival.only_if_known)
         state.requests[request] = state.event_ids.at(accepted.front().id);
     return accepted;
+}
+
+std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& event, bool only_if_known) const {
+    if (!event.leaves || event.event.subject.empty()) return store_unless_known(state, event, only_if_known);
+    const std::pair place(event.event.source, event.event.subject);
+    const auto found = state.snapshots.find(place);
+    const auto before = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    const auto verdict = judge(before, *event.leaves, event.event.intake);
+    if (verdict.same) return Accepted{before->event.value.empty() ? event.event.id : before->event, true};
+    auto as_stored = event;
+    if (verdict.real) {
+        as_stored.twin_key.clear();
+        if (state.dedup.count({event.event.source, event.dedup_key}) != 0)
+            as_stored.dedup_key = again_key(event.dedup_key, before->version);
+    }
+    auto accepted = store_unless_known(state, as_stored, only_if_known);
+    const bool news = accepted && !accepted->duplicate && !verdict.keep;
+    if (news || (accepted && !before))
+        state.snapshots[place] = following(before, *event.leaves, event.event, accepted->id);
+    return accepted;
+}
+
+std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewEvent& event,
+                                                        bool only_if_known) const {
+    if (const auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
+    if (only_if_known) return std::nullopt;
+    store_new(state, event);
+    return Accepted{event.event.id, false};
+}
+
+void MemoryStore::store_rest(State& state, const Arrival& arrival) {
+    for (const auto& seen : arrival.seen)
+        state.snapshots.try_emplace({arrival.seen_at, seen.subject}, first_sight(seen.state, arrival.seen_when));
+    if (arrival.bookmark) state.notes[arrival.bookmark->key] = arrival.bookmark->value;
+}
+
+Result<std::optional<Snapshot>> MemoryStore::snapshot(const SourceId& source, const std::string& subject) {
+    return state_.with([&](State& state) -> std::optional<Snapshot> {
+        const auto found = state.snapshots.find({source, subject});
+        return found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    });
+}
+
+Result<std::vector<std::string>> MemoryStore::live_subjects(const SourceId& source, const std::string& beginning,
+                                                            const std::string& after, int limit) {
+    return state_.with([&](State& state) {
+        std::vector<std::string> subjects;
+        for (const auto& [place, snapshot] : state.snapshots) {
+            const auto& subject = place.second;
+            const bool wanted = place.first == source && snapshot.live && subject.starts_with(beginning);
+            if (wanted && subject > after && subjects.size() < static_cast<std::size_t>(limit))
+                subjects.push_back(subject);
+        }
+        return subjects;
+    });
 }
 
 void MemoryStore::store_new(State& state, const NewEvent& event) {

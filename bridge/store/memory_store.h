@@ -46,6 +46,9 @@ public:
     std::uint64_t pending() const override;
     Result<StoreSpace> space() override { return StoreSpace{}; }
     Result<std::vector<IntakeHeard>> intakes_heard() override;
+    Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;
+    Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
+                                                   const std::string& after, int limit) override;
 
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
@@ -106,6 +109,7 @@ private:
         std::map<OrderKey, std::set<Place>> open;  ///< with an order key: the claimable one and those behind it
         std::map<DeliveryId, FollowedJob> jobs;
         std::map<std::string, std::string> notes;
+        std::map<std::pair<SourceId, std::string>, Snapshot> snapshots;
         std::uint64_t last_registration = 0;
         std::map<std::uint64_t, Subscription> subscriptions;
         std::map<std::string, ApiToken> api_tokens;
@@ -117,6 +121,10 @@ private:
     static void add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries);
     static void supersede(State& state, const NewDelivery& by, const EventId& event);
     std::vector<Accepted> store(State& state, const Arrival& arrival) const;
+    /// Nothing: it is new, and only a known one was wanted.
+    std::optional<Accepted> store_one(State& state, const NewEvent& event, bool only_if_known) const;
+    std::optional<Accepted> store_unless_known(State& state, const NewEvent& event, bool only_if_known) const;
+    static void store_rest(State& state, const Arrival& arrival);
     static void store_new(State& state, const NewEvent& event);
     static void give_form(State& state, StoredEvent& stored, const NewEvent& mapped);
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;

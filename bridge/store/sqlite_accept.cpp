@@ -84,6 +84,76 @@ std::optional<EventId> find_id(Cursor cursor) {
 
 }  // namespace
 
+namespace {
+
+constexpr const char* kSetBookmark =
+    "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+constexpr const char* kSnapshot =
+    "SELECT version, live, polled, as_of, updated_at, event, state FROM snapshots WHERE source = ? AND subject = ?";
+constexpr const char* kWriteSnapshot =
+    "INSERT INTO snapshots (source, subject, version, live, polled, as_of, updated_at, event, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, subject) DO UPDATE SET version = excluded.version,"
+    " live = excluded.live, polled = excluded.polled, as_of = excluded.as_of, updated_at = excluded.updated_at,"
+    " event = excluded.event, state = excluded.state";
+constexpr const char* kLiveSubjects =
+    "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
+    " ORDER BY subject LIMIT ?5";
+
+std::optional<Snapshot> read_snapshot(Database& db, const SourceId& source, const std::string& subject) {
+    auto cursor = db.run(kSnapshot, std::string_view(source.value), std::string_view(subject));
+    if (!cursor.next()) return std::nullopt;
+    Snapshot found;
+    found.version = static_cast<std::uint64_t>(cursor->integer(0));
+    found.live = cursor->integer(1) != 0;
+    found.polled = cursor->integer(2) != 0;
+    found.as_of = rows::time_or_null(cursor.row(), 3);
+    found.updated_at = rows::time(cursor->integer(4));
+    if (!cursor->view(5).empty()) found.event.value = unpack_uuid(cursor->view(5));
+    found.state = cursor->text(6);
+    return found;
+}
+
+void write_snapshot(Database& db, const SourceId& source, const std::string& subject, const Snapshot& snapshot) {
+    const auto event = pack_uuid(snapshot.event.value);
+    std::optional<std::int64_t> as_of;
+    if (snapshot.as_of) as_of = ms(*snapshot.as_of);
+    db.exec(kWriteSnapshot, std::string_view(source.value), std::string_view(subject),
+            static_cast<std::int64_t>(snapshot.version), snapshot.live, snapshot.polled, as_of,
+            ms(snapshot.updated_at), Blob{event ? event->view() : std::string_view()}, Blob{snapshot.state});
+}
+
+}  // namespace
+
+/// What comes with events, or alone: first sights, and where to go on.
+void SqliteStore::store_rest(Database& db, const Arrival& arrival) {
+    for (const auto& seen : arrival.seen) {
+        if (read_snapshot(db, arrival.seen_at, seen.subject)) continue;
+        write_snapshot(db, arrival.seen_at, seen.subject, first_sight(seen.state, arrival.seen_when));
+    }
+    if (!arrival.bookmark) return;
+    db.exec(kSetBookmark, std::string_view(arrival.bookmark->key), std::string_view(arrival.bookmark->value));
+}
+
+Result<std::optional<Snapshot>> SqliteStore::snapshot(const SourceId& source, const std::string& subject) {
+    return attempt("read a snapshot", [&]() -> Result<std::optional<Snapshot>> {
+        return readers_.with([&](Database& db) { return read_snapshot(db, source, subject); });
+    });
+}
+
+Result<std::vector<std::string>> SqliteStore::live_subjects(const SourceId& source, const std::string& beginning,
+                                                            const std::string& after, int limit) {
+    return attempt("read subjects", [&]() -> Result<std::vector<std::string>> {
+        return readers_.with([&](Database& db) {
+            std::vector<std::string> subjects;
+            const auto end = beginning + "\xf4\x8f\xbf\xbf";  // above all text that begins so
+            auto cursor = db.run(kLiveSubjects, std::string_view(source.value), std::string_view(after),
+                                 std::string_view(beginning), std::string_view(end), limit);
+            while (cursor.next()) subjects.push_back(cursor->text(0));
+            return subjects;
+        });
+    });
+}
+
 // Everything that can be computed before the writer's thread has to wait for it.
 struct SqliteStore::PackedDelivery {
     const NewDelivery* from = nullptr;
@@ -137,7 +207,15 @@ Result<std::vector<SqliteStore::PackedEvent>> SqliteStore::pack(const std::vecto
 }
 
 Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
-    if (arrival.events.empty()) return std::vector<Accepted>{};
+    if (arrival.events.empty()) {
+        if (arrival.seen.empty() && !arrival.bookmark) return std::vector<Accepted>{};
+        auto written = writer_.write("store what was seen", [&](Database& db) -> Status {
+            store_rest(db, arrival);
+            return Ok{};
+        });
+        if (!written) return written.error();
+        return std::vector<Accepted>{};
+    }
     auto packed = pack(arrival.events);
     if (!packed) return packed.error();
     const auto request = request_key(arrival);
@@ -150,6 +228,7 @@ Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
         let_go(change);
         change.clear();
         accepted = store_arrival(db, *packed, request, arrival.only_if_known, change);
+        if (!accepted.empty()) store_rest(db, arrival);
         write_heard(db, heard);
         return Ok{};
     };
@@ -186,9 +265,31 @@ std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector
     return accepted;
 }
 
-/// Nothing: it is new, and only a known one was wanted.
+/// Held against its subject's snapshot first. Nothing: it is new, and only a known one was wanted.
 std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent& packed, bool only_if_known,
                                                  TallyChange& change) {
+    const auto& leaves = packed.from->leaves;
+    const auto& event = packed.from->event;
+    if (!leaves || event.subject.empty()) return store_new(db, packed, only_if_known, change);
+    const auto before = read_snapshot(db, event.source, event.subject);
+    const auto verdict = judge(before, *leaves, event.intake);
+    if (verdict.same) return Accepted{before->event.value.empty() ? event.id : before->event, true};
+    auto as_stored = packed;
+    if (verdict.real) {
+        as_stored.twin.reset();
+        if (packed.dedup && find_id(db.run(kIdByDedup, blob(packed.dedup))))
+            as_stored.dedup = hash_key(event.source.value, again_key(packed.from->dedup_key, before->version));
+    }
+    auto accepted = store_new(db, as_stored, only_if_known, change);
+    const bool news = accepted && !accepted->duplicate && !verdict.keep;
+    if (news || (accepted && !before))
+        write_snapshot(db, event.source, event.subject, following(before, *leaves, event, accepted->id));
+    return accepted;
+}
+
+/// Nothing: it is new, and only a known one was wanted.
+std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& packed, bool only_if_known,
+                                               TallyChange& change) {
     if (packed.twin) {
         if (const auto earlier = find_twin(db, packed)) return *earlier;
     }

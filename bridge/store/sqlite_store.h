@@ -68,6 +68,9 @@ public:
     std::uint64_t pending() const override { return tally_.pending(); }
     Result<StoreSpace> space() override;
     Result<std::vector<IntakeHeard>> intakes_heard() override;
+    Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;
+    Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
+                                                   const std::string& after, int limit) override;
 
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
@@ -116,6 +119,9 @@ private:
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
                                         TallyChange& change);
+    std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known,
+                                      TallyChange& change);
+    static void store_rest(Database& db, const Arrival& arrival);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
     /// `by`: the event's id.

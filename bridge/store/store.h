@@ -14,6 +14,7 @@
 #include "bridge/core/ids.h"
 #include "bridge/core/result.h"
 #include "bridge/store/audit.h"
+#include "bridge/store/snapshot.h"
 #include "bridge/store/subscription.h"
 
 namespace orbridge {
@@ -41,6 +42,20 @@ struct NewEvent {
     std::vector<NewDelivery> deliveries;
     /// What a later mapping may need of the request besides its body. Kept with an unmapped event only.
     Headers headers{};
+    /// Becomes its subject's snapshot, and may show that the event tells nothing new: judge(). Nothing: no snapshot
+    /// is kept of this source.
+    std::optional<SubjectState> leaves{};
+};
+
+/// What a subject is, though no event told of it.
+struct SeenSubject {
+    std::string subject;
+    SubjectState state;
+};
+
+/// Where whoever brought something goes on: a note, written with what was brought.
+struct Bookmark {
+    std::string key, value;
 };
 
 /// What came in together and is one: the events of a request. All of one source.
@@ -50,6 +65,11 @@ struct Arrival {
     /// repetition, whatever is in it, for as long as the first one's events are kept. Empty: it has no name.
     std::string request_id{};
     bool only_if_known = false;  ///< store nothing new: Unavailable unless all are duplicates
+    /// Kept as snapshots where there is none yet, with the events or alone.
+    std::vector<SeenSubject> seen{};
+    SourceId seen_at{};     ///< the source of `seen` …
+    TimePoint seen_when{};  ///< … and when
+    std::optional<Bookmark> bookmark{};
 };
 
 struct Accepted {
@@ -177,6 +197,7 @@ public:
     /// in order. Duplicate (same source and dedup_key, or a twin from another intake within the twin window, or
     /// all of a repeated request): nothing is stored. An empty dedup_key makes no event a duplicate but the same
     /// event (by id) once more. Invalid: an id is no UUID.
+    /// Snapshots and the bookmark are part of the same transaction.
     virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
     /// One that came alone.
     Result<Accepted> accept(const NewEvent& event) {
@@ -238,6 +259,11 @@ public:
     virtual std::uint64_t pending() const = 0;
     virtual Result<StoreSpace> space() = 0;
     virtual Result<std::vector<IntakeHeard>> intakes_heard() = 0;
+    /// Nothing: nothing is known of the subject.
+    virtual Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) = 0;
+    /// Subjects with this beginning whose snapshot is live, sorted by bytes, behind `after`, at most `limit`.
+    virtual Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
+                                                           const std::string& after, int limit) = 0;
 
     // ---- small things that must survive a restart: names, registrations, cursors
 

@@ -204,7 +204,7 @@ class Nextcloud:
         self.remember(event_class, data)
         row = self.objects.keep(event_class, data)
         sent = [] if wanted.get("silent") else await self.sender.dispatch(event_class, data)
-        self.objects.note(None if wanted.get("silent") else row)
+        self.objects.note(row if wanted.get("logged") or not wanted.get("silent") else None)
         return {"capture": wanted["capture"], "event": event_class, "uuid": identity, "sent": sent}
 
     def remember(self, event_class, data):

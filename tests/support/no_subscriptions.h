@@ -20,6 +20,13 @@ public:
     Status add_audit(const AuditRow&) override { return Ok{}; }
     Result<std::vector<AuditRow>> audit(const AuditQuery&) override { return std::vector<AuditRow>{}; }
     Result<std::uint64_t> prune_audit(const AuditRetention&, TimePoint, int) override { return std::uint64_t{0}; }
+    Result<std::optional<Snapshot>> snapshot(const SourceId&, const std::string&) override {
+        return std::optional<Snapshot>{};
+    }
+    Result<std::vector<std::string>> live_subjects(const SourceId&, const std::string&, const std::string&,
+                                                   int) override {
+        return std::vector<std::string>{};
+    }
     std::uint64_t pending() const override { return 0; }
     Result<StoreSpace> space() override { return StoreSpace{}; }
 

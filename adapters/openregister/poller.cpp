@@ -1,0 +1,76 @@
+#include "adapters/openregister/poller.h"
+
+#include <algorithm>
+
+#include "adapters/openregister/object_poller.h"
+
+namespace orbridge {
+namespace openregister {
+namespace {
+
+/// The object again, out of the shape that mappings/openregister.yaml gives it: own properties, `@self`, `id`.
+std::optional<ObjectState> object_of(const std::string& state) {
+    const auto parsed = JsonDocument::parse(state);
+    if (!parsed) return std::nullopt;
+    const auto shape = (*parsed)->root();
+    if (!shape["data"].is_object()) return std::nullopt;
+    ObjectState object(shape["data"]);
+    if (const auto self = shape["@self"]; self.is_object()) object.set("\"@self\"", self.raw());
+    if (const auto uuid = shape["uuid"]; uuid.is_string()) object.set("\"id\"", uuid.raw());
+    return object;
+}
+
+Known known_of(Store& store, const SourceId& source, const std::string& subject) {
+    const auto snapshot = store.snapshot(source, subject);
+    if (!snapshot || !*snapshot) return {};
+    return {true, (*snapshot)->live, object_of((*snapshot)->state)};
+}
+
+KnownObjects known_objects(Store& store, const SourceId& source) {
+    return {[&store, source](const std::string& subject) { return known_of(store, source, subject); },
+            [&store, source](const std::string& beginning, const std::string& after, std::size_t limit) {
+                auto subjects = store.live_subjects(source, beginning, after, static_cast<int>(limit));
+                return subjects ? *std::move(subjects) : std::vector<std::string>{};
+            }};
+}
+
+ObjectPollerSettings settings_of(const PollSettings& poll) {
+    ObjectPollerSettings settings;
+    settings.log = log_kind(poll.log);  // `auto`: none in particular
+    settings.limits = {poll.page_rows, poll.tail_rows};
+    settings.page_objects = poll.page_objects;
+    settings.objects_max = poll.objects_max;
+    settings.compare_every = poll.compare_every;
+    settings.tell_existing = poll.tell_existing;
+    return settings;
+}
+
+class OpenRegisterPoller final : public Poller {
+public:
+    OpenRegisterPoller(const SourceSettings& settings, const Exchanger& exchange, Store& store, const Clock& clock)
+        : poller_(ApiClient(access_of(settings), exchange), settings_of(*settings.poll),
+                  known_objects(store, settings.id), clock) {}
+
+    PollStep step(const std::string& cursor) override {
+        auto read = poller_.step(cursor);
+        PollStep step{{}, std::move(read.cursor), read.more, read.collapsed, std::move(read.trouble)};
+        for (const auto& change : read.changes) step.found.push_back({webhook_body(change), read.compared, false});
+        for (const auto& change : read.existing) step.found.push_back({webhook_body(change), true, true});
+        return step;
+    }
+    std::string reads() const override { return poller_.log() ? to_text(*poller_.log()) : ""; }
+    std::vector<std::string> cannot_tell() const override { return poller_.cannot_tell(); }
+
+private:
+    ObjectPoller poller_;
+};
+
+}  // namespace
+}  // namespace openregister
+
+std::unique_ptr<Poller> make_openregister_poller(const SourceSettings& settings, const Exchanger& exchange,
+                                                 Store& store, const Clock& clock) {
+    return std::make_unique<openregister::OpenRegisterPoller>(settings, exchange, store, clock);
+}
+
+}  // namespace orbridge

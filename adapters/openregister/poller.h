@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "bridge/poll/poller.h"
+#include "bridge/run/source_client.h"
+#include "bridge/settings/settings.h"
+#include "bridge/store/store.h"
+
+namespace orbridge {
+
+/// Polls one OpenRegister as its `poll` settings say. Store and clock must outlive it.
+std::unique_ptr<Poller> make_openregister_poller(const SourceSettings& settings, const Exchanger& exchange,
+                                                 Store& store, const Clock& clock);
+
+}  // namespace orbridge

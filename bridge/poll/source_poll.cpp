@@ -1,0 +1,99 @@
+#include "bridge/poll/source_poll.h"
+
+#include <algorithm>
+
+namespace orbridge {
+namespace {
+
+constexpr milliseconds kIdle{std::chrono::hours{1}};
+
+}  // namespace
+
+SourcePoll::SourcePoll(SourceId source, std::unique_ptr<Poller> poller, PollSettings settings, Tools tools)
+    : source_(std::move(source)),
+      poller_(std::move(poller)),
+      settings_(settings),
+      tools_(std::move(tools)),
+      due_(tools_.clock.now()) {
+    report_.with([&](PollReport& report) { report.source = source_; });
+}
+
+milliseconds SourcePoll::step() {
+    const auto now = tools_.clock.now();
+    const bool hurry = hurry_.with([](bool& asked) { return std::exchange(asked, false); });
+    if (!hurry && (!due_ || *due_ > now)) return due_ ? *due_ - now : kIdle;
+    bool more = false;
+    const auto trouble = poll(more);
+    const auto after = tools_.clock.now();
+    if (trouble) {
+        went_wrong(*trouble, after);
+    } else {
+        went_well(more, after);
+    }
+    report_.with([&](PollReport& report) {
+        report.checked_at = after;
+        report.next_poll = due_;
+        report.reads = poller_->reads();
+        report.cannot_tell = poller_->cannot_tell();
+    });
+    return due_ ? std::max(*due_ - after, milliseconds{0}) : kIdle;
+}
+
+std::optional<Trouble> SourcePoll::poll(bool& more) {
+    const auto key = "poll:" + source_.value;
+    const auto cursor = tools_.store.note(key);
+    if (!cursor) return Trouble{Trouble::Kind::Configuration, cursor.error().message};
+    const auto found = poller_->step(cursor->value_or(""));
+    if (found.trouble) return found.trouble;
+    more = found.more;
+    const auto taken = tools_.take(source_, found.found, {key, found.cursor});
+    if (!taken) return Trouble{Trouble::Kind::Configuration, "what was found could not be stored: " + taken.error().message};
+    report_.with([&](PollReport& report) {
+        report.recovered += taken->events;
+        report.caught_up += caught_up_ ? 0 : taken->events;
+        report.duplicates += taken->duplicates;
+        report.untold += found.untold;
+    });
+    return std::nullopt;
+}
+
+void SourcePoll::went_well(bool more, TimePoint now) {
+    const auto pushes = push_state(settings_, last_push(), now);
+    due_ = more ? now : now + poll_pause(settings_, pushes, tools_.random.unit());
+    const auto before = report_.with([&](PollReport& report) {
+        auto old = report;
+        report.fetched_at = now;
+        report.failures = 0;
+        report.error.clear();
+        report.pushes = pushes;
+        return old;
+    });
+    if (before.failures > 0) tools_.log.info("poll.recovered", {{"source", source_}, {"failures", before.failures}});
+    if (more || caught_up_) return;
+    caught_up_ = true;
+    tools_.log.info("poll.caught_up", {{"source", source_},
+                                       {"reads", poller_->reads()},
+                                       {"events", static_cast<std::int64_t>(before.caught_up)}});
+}
+
+void SourcePoll::went_wrong(const Trouble& trouble, TimePoint now) {
+    const auto failures = report_.with([&](PollReport& report) {
+        report.error = trouble.message;
+        return ++report.failures;
+    });
+    const auto pause = poll_backoff(settings_, trouble, failures, tools_.random.unit());
+    due_ = pause ? std::optional(now + *pause) : std::nullopt;
+    tools_.log.warn("poll.failed", {{"source", source_}, {"failures", failures}, {"reason", trouble.message}});
+}
+
+std::optional<TimePoint> SourcePoll::last_push() const {
+    const auto heard = tools_.store.intakes_heard();
+    if (!heard) return std::nullopt;
+    std::optional<TimePoint> last;
+    for (const auto& each : *heard) {
+        if (each.source == source_.value && each.intake != Intake::Poll) last = std::max(last.value_or(each.last_at), each.last_at);
+    }
+    return last;
+}
+
+}  // namespace orbridge

@@ -1,0 +1,79 @@
+#include "bridge/store/snapshot.h"
+
+#include "bridge/core/json.h"
+
+namespace orbridge {
+namespace {
+
+/// Intakes know different parts of the same thing: what only one of them tells is no difference. Inside of what they
+/// both tell everything counts, except that `nested` objects are compared in the same way once more.
+bool agree(const Json& a, const Json& b, int nested) {
+    if (!a.is_object() || !b.is_object()) return a.raw() == b.raw() || canonical_json(a) == canonical_json(b);
+    for (const auto& member : a.members()) {
+        const auto other = b[member.key];
+        if (member.value.is_null() || !other.present() || other.is_null()) continue;
+        const bool self = member.key == "@self" && nested > 0;
+        const bool same = self ? agree(member.value, other, nested - 1)
+                               : canonical_json(member.value) == canonical_json(other);
+        if (!same) return false;
+    }
+    return true;
+}
+
+bool equal(const std::string& a, const std::string& b) {
+    if (a == b) return true;
+    const auto before = JsonDocument::parse(a), now = JsonDocument::parse(b);
+    return before && now && agree((*before)->root(), (*now)->root(), 1);
+}
+
+/// By push an end is told twice only if it happened twice (a deleted object is purged); polling cannot tell the two
+/// apart, so one of each is one end.
+SnapshotVerdict judge_end(const Snapshot& before, Intake intake) {
+    if (before.live) return {};
+    const bool same = intake == Intake::Poll || before.polled;
+    return {.same = same, .keep = !same};
+}
+
+}  // namespace
+
+SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake) {
+    if (!before) return {};
+    if (now.ended) return judge_end(*before, intake);
+    const bool timed = now.as_of && before->as_of;
+    if (timed && *now.as_of < *before->as_of) return {.keep = true};
+    // An end does not move the state's own time: what is not newer and not read just now was before the end.
+    if (!before->live && !now.current && timed && *now.as_of == *before->as_of) return {.keep = true};
+    const bool by_poll = intake == Intake::Poll || before->polled;
+    if (before->live && by_poll && equal(before->state, now.text)) return {.same = true};
+    return {.real = now.current};
+}
+
+Snapshot following(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event,
+                   const EventId& stored_as) {
+    Snapshot after;
+    after.version = before ? before->version + 1 : 1;
+    after.live = !now.ended;
+    after.polled = event.intake == Intake::Poll;
+    after.as_of = now.as_of;
+    if (!after.as_of && before) after.as_of = before->as_of;
+    after.updated_at = event.received_at;
+    after.event = stored_as;
+    after.state = now.text;
+    return after;
+}
+
+Snapshot first_sight(const SubjectState& state, TimePoint now) {
+    return {.version = 1,
+            .live = !state.ended,
+            .polled = true,
+            .as_of = state.as_of,
+            .updated_at = now,
+            .event = {},
+            .state = state.text};
+}
+
+std::string again_key(const std::string& dedup_key, std::uint64_t version_before) {
+    return dedup_key + "\nafter version " + std::to_string(version_before);
+}
+
+}  // namespace orbridge

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bridge/core/clock.h"
+#include "bridge/core/event.h"
+
+namespace orbridge {
+
+/// What an event leaves its subject as.
+struct SubjectState {
+    std::string text;               ///< JSON
+    bool ended = false;             ///< the subject is no more; the text is what it was at last
+    bool current = false;           ///< read just now: it is no older change told late
+    std::optional<TimePoint> as_of{};  ///< the state's own time, if it has one: orders states
+};
+
+/// The latest known state of a subject.
+struct Snapshot {
+    std::uint64_t version = 0;  ///< grows by one per change, and goes on after an end
+    bool live = true;
+    bool polled = false;  ///< found by polling, not by a push
+    std::optional<TimePoint> as_of{};
+    TimePoint updated_at{};
+    EventId event;  ///< that made this version; empty: it was there before anything was told
+    std::string state;
+};
+
+/// What an event is, held against what is known of its subject.
+struct SnapshotVerdict {
+    bool same = false;  ///< tells nothing that is not known: a duplicate
+    bool keep = false;  ///< tells of an earlier state: the snapshot stays
+    bool real = false;  ///< a change, even if its content was there before
+};
+
+/// Pure. `before`: nothing if the subject is not known.
+SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake);
+
+/// The snapshot that an event leaves.
+Snapshot following(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event,
+                   const EventId& stored_as);
+/// The snapshot of a subject that was there before anything was told of it.
+Snapshot first_sight(const SubjectState& state, TimePoint now);
+/// The dedup key of a content that comes a second time and is yet a change.
+std::string again_key(const std::string& dedup_key, std::uint64_t version_before);
+
+}  // namespace orbridge

@@ -1,0 +1,292 @@
+"""A day's work in OpenRegister, polled: whatever the installation could tell arrives exactly once, in order per subject.
+
+For each of the three logs, with pushes on, off and lost at random, and with kill -9 between reading and storing.
+ORBRIDGE_TEST_CHANGES says how many changes a day has."""
+
+import collections
+import contextlib
+import json
+import os
+import random
+import sqlite3
+import threading
+import unittest
+
+from harness import ROOT, SECRET, World, free_port, until
+
+CHANGES = int(os.environ.get("ORBRIDGE_TEST_CHANGES", "300"))
+CONFIG = """listen: 127.0.0.1:{port}
+public_url: http://127.0.0.1:{port}
+store: sqlite:{folder}/orbridge.db
+mappings: [{root}/mappings/openregister.yaml]
+sources:
+  cloud:
+    type: openregister
+    url: {nextcloud}
+    user: admin
+    password: apppass
+    secret: {secret}
+    register: {register}
+    poll: {{interval: 150ms, fallback_interval: 150ms, page_rows: 40, tail_rows: 20, page_objects: 25{poll}}}
+targets:
+  on-object:
+    adapter: windmill
+    url: {windmill}/api/w/main/jobs/run/p/f/nextcloud/on_object
+    token: wm-token
+routes:
+  - {{channel: Object, event_name: '(created|updated|deleted):.*', to: on-object, loop: {{limit: 0}}}}
+"""
+VERBS = {"create": "created", "bulk-create": "created", "restore": "created", "update": "updated",
+         "bulk-update": "updated", "delete": "deleted", "cascade": "deleted", "purge": "deleted"}
+
+
+def own(thing):
+    return json.dumps({key: value for key, value in thing.items() if key not in ("@self", "id")}, sort_keys=True)
+
+
+class Told:
+    """One event as the script got it."""
+
+    def __init__(self, job):
+        body = job["args"]["body"]
+        thing = body["data"]["object"]
+        self.verb, self.uuid = body["eventName"].split(":")[0], thing["uuid"]
+        self.state = (own(thing["data"]), (thing.get("@self") or {}).get("updated"))
+
+    def __repr__(self):
+        return f"{self.verb} {self.uuid}"
+
+
+class Day:
+    """A world with work in it."""
+
+    def __init__(self, test, log, *flags, register="'off'", wired="all", push="on", poll="", quirks=None):
+        self.test = test
+        self.world = World()
+        test.addCleanup(self.world.close)
+        self.windmill = self.world.windmill("--workers", "0")
+        self.nextcloud = self.world.nextcloud("--wired", wired, *flags)
+        self.quirks(push=push, late_every=7, late_by=3, **(quirks or {}))
+        self.bridge = self.world.bridge(CONFIG.format(
+            port=free_port(), folder=self.world.folder, root=ROOT, nextcloud=self.nextcloud.url, secret=SECRET,
+            register=register, windmill=self.windmill.url, poll=poll + (f", log: {log}" if log else "")))
+        self.bridge.start()
+        self.caught_up()
+        if register != "'off'":
+            until("registered", lambda: self.nextcloud.get("/_standin/state")["webhooks"])
+
+    def quirks(self, **values):
+        self.nextcloud.post("/_standin/quirks", values)
+
+    def poll(self):
+        return self.bridge.api("/api/v1/status")[1]["sources"]["cloud"]["poll"]
+
+    def caught_up(self):
+        """A round that began after now ended with nothing more to read."""
+        after = self.bridge.api("/api/v1/status")[1]["now"]
+        rounds = []
+
+        def look():
+            poll = self.poll()
+            ended = poll.get("fetched_at", "") > after and poll.get("next_poll", "") > poll["fetched_at"]
+            if ended and poll["fetched_at"] not in rounds:
+                rounds.append(poll["fetched_at"])
+            return len(rounds) >= 3 and poll
+        return until("polled to the end", look)
+
+    def work(self, seed=1, changes=CHANGES, **more):
+        return self.nextcloud.post("/_standin/work", {"seed": seed, "changes": changes, **more})
+
+    def finish(self):
+        """Everything there is to read has been read, and delivered."""
+        self.nextcloud.post("/_standin/commit", {})
+        self.caught_up()
+        self.bridge.settled()
+        self.told = [Told(job) for job in self.windmill.jobs()]
+        self.changes = self.nextcloud.get("/_standin/changes")
+        self.test.assertEqual(self.nextcloud.get("/_standin/reads")["single_reads"], 0)
+        return self.poll()
+
+    def by_subject(self):
+        told = collections.defaultdict(list)
+        for each in self.told:
+            told[each.uuid].append(each)
+        return told
+
+    def numbers(self, told, changes):
+        """Which of a subject's changes each event tells; fails if it tells none, or one twice."""
+        used, found = set(), []
+        for each in told:
+            fits = [change["n"] for change in changes if change["n"] not in used and VERBS[change["kind"]] == each.verb
+                    and (each.verb == "deleted" or each.state == (own(change["object"]), change["object"]["@self"]["updated"]))]
+            self.test.assertTrue(fits, f"{each} tells nothing that happened, or again: {[(c['n'], c['kind']) for c in changes]}")
+            used.add(fits[0])
+            found.append(fits[0])
+        return found
+
+
+class Completeness(unittest.TestCase):
+    def check(self, day, logged, exact):
+        """`logged(change)`: something told it. Exact: nothing but ends that were no news, and what is counted, is missing."""
+        poll = day.finish()
+        subjects = collections.defaultdict(list)
+        for change in day.changes:
+            subjects[change["uuid"]].append(change)
+        told = day.by_subject()
+        self.assertLessEqual(set(told), set(subjects))
+        missing = 0
+        for uuid, changes in subjects.items():
+            numbers = day.numbers(told[uuid], changes)
+            pushed = {change["n"] for change in changes if change["pushed"]}
+            for way in (pushed, {change["n"] for change in changes} - pushed):
+                order = [n for n in numbers if n in way]
+                self.assertEqual(order, sorted(order), f"{uuid}: out of order")
+            known = [change for change in changes if logged(change) or change["pushed"]]
+            if known and VERBS[known[-1]["kind"]] != "deleted":
+                self.assertIn(known[-1]["n"], numbers, f"{uuid}: its last change was not told")
+            if known and VERBS[known[-1]["kind"]] == "deleted":
+                self.assertIn("deleted", [each.verb for each in told[uuid]], uuid)
+            missing += sum(change["n"] not in numbers and VERBS[change["kind"]] != "deleted" for change in known)
+        if exact:
+            self.assertLessEqual(missing, poll["untold"])
+        return poll, missing
+
+    def audit(self, **more):
+        day = Day(self, "audit", poll=", compare_every: 0s", **more)
+        day.work()
+        return self.check(day, lambda change: change["audit"], True)
+
+    def realtime(self, **more):
+        day = Day(self, "", "--realtime", poll=", compare_every: 0s", **more)
+        day.work()
+        return self.check(day, lambda change: change["realtime"] and change["kind"] != "purge", False)
+
+    def lists(self, **more):
+        day = Day(self, "", poll=", compare_every: 300ms", quirks={"audit_served": False}, **more)
+        day.work()
+        poll = self.check(day, lambda change: change["pushed"], False)[0]
+        self.ends_as_it_is(day)
+        return poll
+
+    def ends_as_it_is(self, day):
+        """The last thing told of each subject is what it is now."""
+        objects = {thing["id"]: thing for thing in day.nextcloud.get("/_standin/state")["objects"]}
+        for uuid, told in day.by_subject().items():
+            thing = objects.get(uuid)
+            gone = thing is None or bool(thing["@self"]["deleted"])
+            late = {each.state for each in told}
+            if gone:
+                self.assertIn("deleted", [each.verb for each in told])
+            else:
+                self.assertIn((own(thing), thing["@self"]["updated"]), late)
+
+    def test_S8_audit_trail_without_pushes(self):
+        poll, _ = self.audit(push="off")
+        self.assertEqual(poll["reads"], "audit")
+        self.assertTrue(any("Bulk saves" in sentence for sentence in poll["cannot_tell"]))
+
+    def test_S8_B3_audit_trail_with_pushes(self):
+        poll, missing = self.audit(register="[webhooks]")
+        self.assertGreater(poll["duplicates"], 0)
+
+    def test_S8_audit_trail_with_pushes_lost(self):
+        self.audit(register="[webhooks]", push="0.4")
+
+    def test_S8_audit_trail_of_a_release_that_wires_only_created(self):
+        self.audit(register="[webhooks]", wired="released")
+
+    def test_S8_realtime_without_pushes(self):
+        poll, _ = self.realtime(push="off")
+        self.assertEqual(poll["reads"], "realtime")
+
+    def test_S8_realtime_with_pushes(self):
+        self.realtime(register="[webhooks]")
+
+    def test_S8_realtime_with_pushes_lost(self):
+        self.realtime(register="[webhooks]", push="0.4")
+
+    def test_S9_lists_without_pushes(self):
+        self.assertEqual(self.lists(push="off")["reads"], "lists")
+
+    def test_S9_lists_with_pushes(self):
+        self.lists(register="[webhooks]")
+
+    def test_S9_lists_with_pushes_lost(self):
+        self.lists(register="[webhooks]", push="0.4")
+
+    def test_silent_changes_are_found_by_comparing_beside_the_log(self):
+        day = Day(self, "audit", poll=", compare_every: 300ms", push="off")
+        day.work(changes=100)
+        day.finish()
+        self.ends_as_it_is(day)
+        known = {each.uuid for each in day.told}
+        live = [thing["id"] for thing in day.nextcloud.get("/_standin/state")["objects"] if not thing["@self"]["deleted"]]
+        self.assertLessEqual(set(live), known)
+
+    def test_S8_killed_between_reading_and_storing(self):
+        day = Day(self, "audit", poll=", compare_every: 0s", push="off")
+        day.work(changes=20, kinds=["create"])
+        day.caught_up()
+        before = len(day.windmill.jobs())
+        lock = sqlite3.connect(day.world.folder / "orbridge.db", isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")  # whatever is read now cannot be stored
+        day.work(seed=2, changes=15, kinds=["create"])
+        asked = len(day.nextcloud.get("/_standin/requests"))
+        until("the rows were read", lambda: len(day.nextcloud.get("/_standin/requests")) > asked)
+        day.bridge.kill()
+        lock.execute("ROLLBACK")
+        lock.close()
+        self.assertEqual(len(day.windmill.jobs()), before)
+        day.bridge.start()
+        poll, missing = self.check(day, lambda change: change["audit"], True)
+        self.assertEqual((missing, len(day.told)), (0, 35))
+        self.assertEqual(poll["caught_up"], 15)  # B5
+
+    def test_S8_killed_again_and_again(self):
+        day = Day(self, "audit", poll=", compare_every: 0s", push="off")
+        random_ = random.Random(5)
+        worker = threading.Thread(target=day.work, kwargs={"pause_s": 0.01, "changes": CHANGES})
+        worker.start()
+        kills = 0
+        while worker.is_alive():
+            worker.join(random_.uniform(0.05, 0.5))
+            day.bridge.kill()
+            day.bridge.start()
+            kills += 1
+        self.assertGreater(kills, 3)
+        self.check(day, lambda change: change["audit"], False)
+
+    def test_S8_rows_that_expired_while_down_are_made_up_for_by_comparing(self):
+        day = Day(self, "audit", poll=", compare_every: 0s", push="off")
+        day.work(changes=30, kinds=["create"])
+        day.caught_up()
+        day.bridge.stop()
+        day.work(seed=3, changes=60)
+        day.nextcloud.post("/_standin/commit", {})
+        day.nextcloud.post("/_standin/expire", {})
+        day.bridge.start()
+        day.finish()
+        self.ends_as_it_is(day)
+        known = {each.uuid for each in day.told}
+        live = [thing["id"] for thing in day.nextcloud.get("/_standin/state")["objects"] if not thing["@self"]["deleted"]]
+        self.assertLessEqual(set(live), known)
+
+    def test_S11_push_and_poll_of_the_same_object_are_equal_byte_for_byte(self):
+        made = {}
+        for way, register, push in (("push", "[webhooks]", "on"), ("poll", "'off'", "off")):
+            day = Day(self, "audit", poll=", compare_every: 0s", register=register, push=push)
+            for capture in ("ObjectCreatedEvent.standard.http", "ObjectCreatedEvent-zaak.standard.http",
+                            "ObjectUpdatedEvent.standard.http", "ObjectCreatedEvent-emoji.standard.http"):
+                day.nextcloud.post("/_standin/replay", {"capture": capture, "set": {"object.extra": "<b>&\u00e9</b>"},
+                                                        "silent": push == "off", "logged": True})
+            day.finish()
+            with contextlib.closing(sqlite3.connect(f"file:{day.world.folder}/orbridge.db?mode=ro", uri=True)) as db:
+                made[way] = sorted(db.execute("SELECT class, channel, event_name, subject, payload FROM events"))
+            intakes = set(day.bridge.api("/api/v1/status")[1]["sources"]["cloud"]["heard"])
+            self.assertIn({"push": "webhooks", "poll": "poll"}[way], intakes)
+        self.assertEqual(len(made["push"]), 4)
+        self.assertEqual(made["push"], made["poll"])
+
+
+if __name__ == "__main__":
+    unittest.main()

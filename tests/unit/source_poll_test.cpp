@@ -1,0 +1,190 @@
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "bridge/poll/source_poll.h"
+#include "tests/support/notes_store.h"
+
+using namespace orbridge;
+using namespace std::chrono_literals;
+
+namespace {
+
+class HandClock final : public Clock {
+public:
+    TimePoint time{std::chrono::hours{500'000}};
+    TimePoint now() const override { return time; }
+};
+
+class Notes final : public orbridge::testing::NotesStore {
+public:
+    std::vector<IntakeHeard> heard;
+    Result<std::vector<IntakeHeard>> intakes_heard() override { return heard; }
+};
+
+struct Script {
+    std::vector<PollStep> steps;
+    std::vector<std::string> cursors;
+};
+
+class Scripted final : public Poller {
+public:
+    explicit Scripted(Script& script) : script_(script) {}
+    PollStep step(const std::string& cursor) override {
+        script_.cursors.push_back(cursor);
+        if (script_.steps.empty()) return {.found = {}, .cursor = cursor};
+        auto next = script_.steps.front();
+        script_.steps.erase(script_.steps.begin());
+        return next;
+    }
+    std::string reads() const override { return "audit"; }
+    std::vector<std::string> cannot_tell() const override { return {"Locks."}; }
+
+private:
+    Script& script_;
+};
+
+struct World {
+    HandClock clock{};
+    SeededRandom random{1};
+    Log log{clock, Log::Level::Error, [](const std::string&) {}};
+    Notes store{};
+    Script script{};
+    PollSettings settings{};
+    bool store_fails = false;
+    std::unique_ptr<SourcePoll> poll{};
+
+    SourcePoll& running() {
+        if (!poll) {
+            poll = std::make_unique<SourcePoll>(
+                SourceId{"cloud"}, std::make_unique<Scripted>(script), settings,
+                SourcePoll::Tools{store, clock, random, log,
+                                  [this](const SourceId&, const std::vector<Observed>& found,
+                                         const Bookmark& bookmark) -> Result<Observation> {
+                                      if (store_fails) return Error{Error::Kind::Unavailable, "disk full"};
+                                      store.notes[bookmark.key] = bookmark.value;
+                                      return Observation{found.size(), 0};
+                                  }});
+        }
+        return *poll;
+    }
+    milliseconds step() { return running().step(); }
+};
+
+PollStep found(int events, const std::string& cursor, bool more = false) {
+    return {std::vector<Observed>(static_cast<std::size_t>(events), Observed{"{}"}), cursor, more};
+}
+
+PollStep trouble(Trouble::Kind kind, milliseconds at_least = 0ms) {
+    PollStep step;
+    step.trouble = Trouble{kind, "no", at_least};
+    return step;
+}
+
+bool about(milliseconds pause, milliseconds wanted) { return pause >= wanted * 9 / 10 && pause <= wanted * 11 / 10; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(source_poll)
+
+BOOST_AUTO_TEST_CASE(S2_the_first_poll_is_at_once_and_the_next_an_interval_later) {
+    World world;
+    BOOST_TEST(about(world.step(), 30s));
+    BOOST_TEST(world.script.cursors.size() == 1u);
+    BOOST_TEST(about(world.step(), 30s));
+    BOOST_TEST(world.script.cursors.size() == 1u);
+    world.clock.time += 33s;
+    world.step();
+    BOOST_TEST(world.script.cursors.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(S2_intervals_differ_between_polls) {
+    World world;
+    std::set<milliseconds> pauses;
+    for (int i = 0; i < 20; ++i) {
+        pauses.insert(world.step());
+        world.clock.time += 40s;
+    }
+    BOOST_TEST(pauses.size() > 10u);
+}
+
+BOOST_AUTO_TEST_CASE(S8_the_cursor_moves_only_with_what_was_stored) {
+    World world;
+    world.script.steps = {found(2, "a"), found(2, "a")};
+    world.store_fails = true;
+    world.step();
+    BOOST_TEST(world.running().report().failures == 1);
+    world.store_fails = false;
+    world.clock.time += 10min;
+    world.step();
+    world.clock.time += 10min;
+    world.step();
+    BOOST_TEST(world.script.cursors == (std::vector<std::string>{"", "", "a"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(S4_troubles_back_off_up_to_a_limit_and_respect_what_the_source_asks) {
+    World world;
+    world.script.steps.assign(12, trouble(Trouble::Kind::Unreachable));
+    milliseconds last{0};
+    for (int i = 0; i < 12; ++i) {
+        last = world.step();
+        world.clock.time += last;
+    }
+    BOOST_TEST(about(last, 15min));
+    BOOST_TEST(about(world.step(), 30s));  // success resets it
+    BOOST_TEST(world.running().report().failures == 0);
+    world.clock.time += 1h;
+    world.script.steps = {trouble(Trouble::Kind::Busy, 2h)};
+    BOOST_TEST((world.step() == 2h));
+}
+
+BOOST_AUTO_TEST_CASE(S3_an_error_is_told_and_the_time_of_the_good_data_stays) {
+    World world;
+    world.step();
+    const auto good = world.running().report();
+    world.clock.time += 1min;
+    world.script.steps = {trouble(Trouble::Kind::Failed)};
+    world.step();
+    const auto bad = world.running().report();
+    BOOST_TEST(bad.error == "no");
+    BOOST_TEST((bad.fetched_at == good.fetched_at));
+    BOOST_TEST((bad.checked_at != good.checked_at));
+}
+
+BOOST_AUTO_TEST_CASE(refused_credentials_stop_until_a_hand_asks) {
+    World world;
+    world.script.steps = {trouble(Trouble::Kind::Credentials)};
+    world.step();
+    world.clock.time += 24h;
+    world.step();
+    BOOST_TEST(world.script.cursors.size() == 1u);
+    world.running().soon();
+    world.step();
+    BOOST_TEST(world.script.cursors.size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(B1_B2_pushes_slow_polling_down_until_they_fall_silent) {
+    World world;
+    world.store.heard = {{"cloud", Intake::Webhooks, world.clock.time, 1}, {"other", Intake::Push, world.clock.time, 1}};
+    BOOST_TEST(about(world.step(), 5min));
+    BOOST_TEST((world.running().report().pushes == PushState::Arriving));
+    world.clock.time += 2h;
+    BOOST_TEST(about(world.step(), 30s));
+    BOOST_TEST((world.running().report().pushes == PushState::Silent));
+    world.store.heard[0].last_at = world.clock.time;
+    world.clock.time += 1min;
+    BOOST_TEST(about(world.step(), 5min));
+}
+
+BOOST_AUTO_TEST_CASE(B5_what_the_first_round_after_a_start_recovers_is_counted) {
+    World world;
+    world.script.steps = {found(2, "a", true), found(1, "b"), found(4, "c")};
+    BOOST_TEST((world.step() == 0ms));
+    world.step();
+    BOOST_TEST(world.running().report().caught_up == 3u);
+    world.clock.time += 1min;
+    world.step();
+    BOOST_TEST(world.running().report().caught_up == 3u);
+    BOOST_TEST(world.running().report().recovered == 7u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
