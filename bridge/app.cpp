@@ -252,17 +252,19 @@ private:
                 Polling polling;
                 polling.poll = std::make_unique<SourcePoll>(
                     source.id, make_openregister_poller(source, send, *store, tools.clock), *source.poll,
-                    SourcePoll::Tools{*store, tools.clock, tools.random, tools.log,
-                                      [this](const SourceId& id, const std::vector<Observed>& found,
-                                             const Bookmark& bookmark) { return observe(id, found, bookmark); }});
+                    SourcePoll::Tools{
+                        *store, tools.clock, tools.random, tools.log,
+                        [this](const SourceId& id, const std::vector<Observed>& found, TimePoint began,
+                               const Bookmark& bookmark) { return observe(id, found, began, bookmark); }});
                 polling.worker = std::make_unique<Worker>([poll = polling.poll.get()] { return poll->step(); });
                 running.push_back(std::move(polling));
             }
         });
     }
 
-    Result<Observation> observe(const SourceId& id, const std::vector<Observed>& found, const Bookmark& bookmark) {
-        const auto accepted = ingest.observe(id, found, bookmark);
+    Result<Observation> observe(const SourceId& id, const std::vector<Observed>& found, TimePoint began,
+                                const Bookmark& bookmark) {
+        const auto accepted = ingest.observe(id, found, began, bookmark);
         if (!accepted) return accepted.error();
         Observation observation;
         for (const auto& each : *accepted) ++(each.duplicate ? observation.duplicates : observation.events);

@@ -67,7 +67,8 @@ std::optional<ToldChange> difference(const Known& known, const Collection& colle
     const auto kind = known.live ? ToldChange::Kind::Updated : ToldChange::Kind::Created;
     auto at = text_of(self[known.live ? "updated" : "created"]);
     return ToldChange{
-        kind, uuid_of(listed), collection.register_id, collection.schema_id, std::string(listed.raw()), std::move(at)};
+        kind, uuid_of(listed), collection.register_id, collection.schema_id, std::string(listed.raw()), std::move(at),
+        true};
 }
 
 Comparison::Comparison(ObjectReader& reader, const KnownObjects& known, Settings settings, std::string place)
@@ -165,7 +166,7 @@ Comparison::Step Comparison::missing(const Collection& collection, const std::st
         auto object =
             known.state ? known.state->text() : bare_object(uuid, collection.register_id, collection.schema_id);
         step.changes.push_back(
-            {ToldChange::Kind::Gone, uuid, collection.register_id, collection.schema_id, std::move(object), now});
+            {ToldChange::Kind::Gone, uuid, collection.register_id, collection.schema_id, std::move(object), now, true});
     }
     after_ = after;
     if (last) finish(collection);

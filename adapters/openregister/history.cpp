@@ -64,6 +64,19 @@ std::optional<ObjectState> backward(const LoggedChange& change, const ObjectStat
     return with(after, change.changed, "old");
 }
 
+/// What was known may be the state after one of the changes, told by a push already: what follows, follows from it.
+void anchor(const std::vector<LoggedChange>& changes, const ObjectState& known,
+            std::vector<std::optional<ObjectState>>& states) {
+    for (auto k = changes.size(); k-- > 0;) {
+        const bool tells = changes[k].kind == ChangeKind::Update && !changes[k].changed.empty();
+        if (states[k] || !tells || !fits(known, changes[k].changed, "new")) continue;
+        states[k] = known;
+        for (auto next = k + 1; next < changes.size() && !states[next]; ++next)
+            states[next] = forward(changes[next], states[next - 1]);
+        return;
+    }
+}
+
 }  // namespace
 
 ObjectState::ObjectState(const Json& object) {
@@ -105,6 +118,7 @@ std::vector<std::optional<ObjectState>> states_after(const std::vector<LoggedCha
         known = forward(change, known);
         states.push_back(known);
     }
+    if (before) anchor(changes, *before, states);
     // What the past does not tell is asked of the present, as far back as the rows agree with it.
     auto later = current;
     for (auto i = changes.size(); i-- > 0;) {
@@ -125,6 +139,12 @@ ObjectState marked_deleted(ObjectState state, std::string_view mark) {
     inner.set("\"deleted\"", mark);
     state.set(kSelf, inner.text());
     return state;
+}
+
+std::string updated_of(const ObjectState& state) {
+    const auto* self = state.find(kSelf);
+    const auto parsed = self ? JsonDocument::parse(*self) : Result<JsonPtr>(Error{});
+    return parsed ? (*parsed)->root()["updated"].string().value_or("") : std::string();
 }
 
 std::string as_webhooks_write(std::string_view json) {

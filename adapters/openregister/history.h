@@ -32,6 +32,9 @@ private:
     std::vector<Property> properties_;
 };
 
+/// `@self.updated`; empty if it has none.
+std::string updated_of(const ObjectState& state);
+
 enum class ChangeKind {
     Create,
     Update,

@@ -54,7 +54,7 @@ std::vector<std::optional<ObjectState>> states_of(const std::vector<LogRow>& row
 }
 
 ToldChange change_of(const LogRow& row, ToldChange::Kind kind, std::string object) {
-    return {kind, row.uuid, row.register_id, row.schema_id, std::move(object), row.at};
+    return {kind, row.uuid, row.register_id, row.schema_id, std::move(object), row.at, false};
 }
 
 /// The end of an object. Its content is that of before, or nothing but its name.
@@ -83,10 +83,23 @@ public:
     std::optional<ToldChange> tell(std::size_t n) {
         const auto& row = rows_[which_[n]];
         const bool last = n + 1 == which_.size();
-        if (row.kind == ChangeKind::Delete) return tell_deletion(row, states_[n]);
-        if (states_[n]) return exact(row, *states_[n]);
+        if (row.kind == ChangeKind::Delete) {
+            // Purging ends what was told to be deleted before, unless all of its life was between two polls.
+            const bool told_before = row.purged && !live_ && (known_.seen || n == 0);
+            return told_before ? std::nullopt : std::optional(tell_deletion(row, states_[n]));
+        }
+        if (states_[n] && overtaken(*states_[n])) return std::nullopt;
+        if (states_[n]) {
+            auto change = exact(row, *states_[n]);
+            change.current = row.kind == ChangeKind::Touch;
+            return change;
+        }
         if (!last || !current_) return std::nullopt;
-        if (*current_) return exact(row, **current_);
+        if (*current_) {
+            auto change = exact(row, **current_);
+            change.current = true;
+            return change;
+        }
         // Not there: the log that names no deletions means one; the other will tell it in a row of its own.
         if (row.kind != ChangeKind::Touch) return std::nullopt;
         std::optional<ObjectState> gone;
@@ -100,10 +113,13 @@ public:
     }
 
 private:
-    std::optional<ToldChange> tell_deletion(const LogRow& row, const std::optional<ObjectState>& state) {
-        const bool told_before = row.purged && !live_;  // purging ends what was deleted before
+    /// Polling told a later state before, for want of this one's content: telling it now would turn the order.
+    bool overtaken(const ObjectState& state) const {
+        return known_.polled && known_.state && updated_of(state) < updated_of(*known_.state);
+    }
+
+    ToldChange tell_deletion(const LogRow& row, const std::optional<ObjectState>& state) {
         live_ = false;
-        if (told_before) return std::nullopt;
         return deletion(row, state);
     }
 

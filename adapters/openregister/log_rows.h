@@ -36,6 +36,7 @@ std::optional<LogRow> realtime_row(const Json& event);
 struct Known {
     bool seen = false;                   ///< ever
     bool live = false;                   ///< seen, and not deleted since
+    bool polled = false;                 ///< the last of it was found by polling
     std::optional<ObjectState> state{};  ///< its last content, if that is known
 };
 using KnownOf = std::function<Known(const LogRow&)>;

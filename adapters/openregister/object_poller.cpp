@@ -182,7 +182,6 @@ ObjectStep ObjectPoller::compare(Cursor cursor) {
     if (step.trouble = compared.trouble; step.trouble) return step;
     step.changes = std::move(compared.changes);
     step.existing = std::move(compared.existing);
-    step.compared = true;
     if (log_ && cursor.comparing == "due") only_compared_ += step.changes.size();
     cursor.place = comparison_->place();
     if (compared.done) {

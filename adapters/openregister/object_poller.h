@@ -31,7 +31,6 @@ struct ObjectStep {
     std::vector<ToldChange> changes;   ///< happened, in this order as far as is known
     std::vector<ToldChange> existing;  ///< seen for the first time, and older than this poller: to be remembered
     std::string cursor;                ///< to go on from, once all of it is stored
-    bool compared = false;             ///< found by holding lists against what was known
     bool more = false;                 ///< there is more to do at once
     std::size_t collapsed = 0;         ///< changes overwritten before their content could be read
     std::optional<Trouble> trouble;    ///< then nothing was found out, and the cursor is that of before

@@ -23,7 +23,7 @@ std::optional<ObjectState> object_of(const std::string& state) {
 Known known_of(Store& store, const SourceId& source, const std::string& subject) {
     const auto snapshot = store.snapshot(source, subject);
     if (!snapshot || !*snapshot) return {};
-    return {true, (*snapshot)->live, object_of((*snapshot)->state)};
+    return {true, (*snapshot)->live, (*snapshot)->polled, object_of((*snapshot)->state)};
 }
 
 KnownObjects known_objects(Store& store, const SourceId& source) {
@@ -54,7 +54,7 @@ public:
     PollStep step(const std::string& cursor) override {
         auto read = poller_.step(cursor);
         PollStep step{{}, std::move(read.cursor), read.more, read.collapsed, std::move(read.trouble)};
-        for (const auto& change : read.changes) step.found.push_back({webhook_body(change), read.compared, false});
+        for (const auto& change : read.changes) step.found.push_back({webhook_body(change), change.current, false});
         for (const auto& change : read.existing) step.found.push_back({webhook_body(change), true, true});
         return step;
     }

@@ -13,6 +13,7 @@ struct ToldChange {
     std::string register_id, schema_id;  ///< empty: not known
     std::string object;                  ///< JSON text
     std::string at;                      ///< RFC 3339, when it happened as far as is known
+    bool current = false;                ///< the object was read just now, whatever the log says of its past
 };
 
 /// The body of a standard webhook (openregister.md §2.1), without the webhook's own name and attempt.

@@ -18,10 +18,10 @@ struct Observed {
 
 /// What one step of a poller found, to be stored with the cursor in one transaction.
 struct PollStep {
-    std::vector<Observed> found;  ///< in the order it happened
-    std::string cursor;           ///< where the next step goes on
-    bool more = false;            ///< there is more to read at once
-    std::uint64_t untold = 0;     ///< changes whose content could not be read any more
+    std::vector<Observed> found;       ///< in the order it happened
+    std::string cursor;                ///< where the next step goes on
+    bool more = false;                 ///< there is more to read at once
+    std::uint64_t untold = 0;          ///< changes whose content could not be read any more
     std::optional<Trouble> trouble{};  ///< then nothing was found, and the cursor stays
 };
 

@@ -43,11 +43,13 @@ std::optional<Trouble> SourcePoll::poll(bool& more) {
     const auto key = "poll:" + source_.value;
     const auto cursor = tools_.store.note(key);
     if (!cursor) return Trouble{Trouble::Kind::Configuration, cursor.error().message};
+    const auto began = tools_.clock.now();
     const auto found = poller_->step(cursor->value_or(""));
     if (found.trouble) return found.trouble;
     more = found.more;
-    const auto taken = tools_.take(source_, found.found, {key, found.cursor});
-    if (!taken) return Trouble{Trouble::Kind::Configuration, "what was found could not be stored: " + taken.error().message};
+    const auto taken = tools_.take(source_, found.found, began, {key, found.cursor});
+    if (!taken)
+        return Trouble{Trouble::Kind::Configuration, "what was found could not be stored: " + taken.error().message};
     report_.with([&](PollReport& report) {
         report.recovered += taken->events;
         report.caught_up += caught_up_ ? 0 : taken->events;
@@ -71,9 +73,9 @@ void SourcePoll::went_well(bool more, TimePoint now) {
     if (before.failures > 0) tools_.log.info("poll.recovered", {{"source", source_}, {"failures", before.failures}});
     if (more || caught_up_) return;
     caught_up_ = true;
-    tools_.log.info("poll.caught_up", {{"source", source_},
-                                       {"reads", poller_->reads()},
-                                       {"events", static_cast<std::int64_t>(before.caught_up)}});
+    tools_.log.info(
+        "poll.caught_up",
+        {{"source", source_}, {"reads", poller_->reads()}, {"events", static_cast<std::int64_t>(before.caught_up)}});
 }
 
 void SourcePoll::went_wrong(const Trouble& trouble, TimePoint now) {
@@ -91,7 +93,8 @@ std::optional<TimePoint> SourcePoll::last_push() const {
     if (!heard) return std::nullopt;
     std::optional<TimePoint> last;
     for (const auto& each : *heard) {
-        if (each.source == source_.value && each.intake != Intake::Poll) last = std::max(last.value_or(each.last_at), each.last_at);
+        if (each.source == source_.value && each.intake != Intake::Poll)
+            last = std::max(last.value_or(each.last_at), each.last_at);
     }
     return last;
 }

@@ -41,7 +41,9 @@ struct Observation {
 class SourcePoll {
 public:
     /// Stores what was found together with the bookmark, in one transaction.
-    using Take = std::function<Result<Observation>(const SourceId&, const std::vector<Observed>&, const Bookmark&)>;
+    /// Reading began at the time given.
+    using Take =
+        std::function<Result<Observation>(const SourceId&, const std::vector<Observed>&, TimePoint, const Bookmark&)>;
 
     struct Tools {  ///< must outlive it
         Store& store;

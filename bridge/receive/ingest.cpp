@@ -68,14 +68,15 @@ Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
 }
 
 /// The state that an event leaves its subject in, out of its payload.
-std::optional<SubjectState> state_of(const Prepared& prepared, bool current) {
+std::optional<SubjectState> state_of(const Prepared& prepared, std::optional<TimePoint> read_after) {
     if (prepared.state_at.empty() || prepared.event.event.subject.empty()) return std::nullopt;
     const auto payload = JsonDocument::parse(prepared.event.event.payload);
     if (!payload) return std::nullopt;
     const auto state = (*payload)->root().path(prepared.state_at);
     if (!state.is_object()) return std::nullopt;
-    return SubjectState{std::string(state.raw()), prepared.ends, current,
-                        from_iso8601(state["updated"].string().value_or(""))};
+    const auto as_of =
+        prepared.ends ? prepared.event.event.occurred_at : from_iso8601(state["updated"].string().value_or(""));
+    return SubjectState{std::string(state.raw()), prepared.ends, read_after, as_of};
 }
 
 std::vector<TargetId> targets_of(const NewEvent& event) {
@@ -215,14 +216,14 @@ Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourceP
     if (!outcome) return outcome.error();
     auto all = prepare(std::move(*outcome), plan.router, request, ids_);
     if (source.snapshots)
-        for (auto& prepared : all) prepared.event.leaves = state_of(prepared, false);
+        for (auto& prepared : all) prepared.event.leaves = state_of(prepared, std::nullopt);
     Arrival arrival;
     arrival.request_id = request.request_id();
     return store(std::move(all), std::move(arrival));
 }
 
 Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vector<Observed>& found,
-                                              const Bookmark& bookmark) {
+                                              TimePoint read_after, const Bookmark& bookmark) {
     const auto plan = plan_();
     const auto* source = find_source(*plan, id.value);
     if (source == nullptr) return Error{Error::Kind::Invalid, "there is no source " + id.value + " any more"};
@@ -236,7 +237,7 @@ Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vec
         auto outcome = normalize(*plan, source->mapping, request);
         if (!outcome) return outcome.error();
         for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
-            prepared.event.leaves = state_of(prepared, each.current);
+            prepared.event.leaves = state_of(prepared, each.current ? std::optional(read_after) : std::nullopt);
             if (!each.existing) {
                 all.push_back(std::move(prepared));
             } else if (prepared.event.leaves) {

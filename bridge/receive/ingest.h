@@ -77,7 +77,7 @@ public:
     /// What polling found, through the same mapping, stored with the bookmark in one transaction. Unavailable: nothing
     /// was stored. Invalid: the source is not there, or something is no JSON.
     Result<std::vector<Accepted>> observe(const SourceId& source, const std::vector<Observed>& found,
-                                          const Bookmark& bookmark);
+                                          TimePoint read_after, const Bookmark& bookmark);
 
     /// Runs an unmapped event through the mappings of now. Conflict: still unmapped.
     Status remap(const Event& event);

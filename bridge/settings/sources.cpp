@@ -127,7 +127,8 @@ std::optional<PollSettings> read_poll(const ConfigNode& source, const std::strin
         return poll;
     }
     poll.interval = node.duration("interval", poll.interval, 100ms, 24h);
-    poll.fallback_interval = node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
+    poll.fallback_interval =
+        node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
     poll.push_timeout = node.duration("push_timeout", poll.push_timeout, 1s, 30 * 24h);
     poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
     poll.log = node.word("log", {"auto", "realtime", "audit", "lists"}, poll.log);

@@ -112,8 +112,7 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     return accepted;
 }
 
-std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewEvent& event,
-                                                        bool only_if_known) const {
+std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewEvent& event, bool only_if_known) const {
     if (const auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
     if (only_if_known) return std::nullopt;
     store_new(state, event);
@@ -172,6 +171,11 @@ std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent&
     for (auto& [sequence, earlier] : state.events) {
         const auto apart = std::chrono::abs(event.event.received_at - earlier.event.received_at);
         if (earlier.twin_key != event.twin_key || earlier.event.source != source || apart > twin_window_) continue;
+        // Polling sees whole objects, as webhooks do: only what schema hooks tell it cannot know again by itself.
+        const auto intakes = std::pair(event.event.intake, earlier.event.intake);
+        const bool polled = intakes.first == Intake::Poll || intakes.second == Intake::Poll;
+        const bool hooked = intakes.first == Intake::Hooks || intakes.second == Intake::Hooks;
+        if (polled && !hooked) continue;
         if (!earlier.seen.insert(event.event.intake).second) continue;
         if (!event.dedup_key.empty()) {
             earlier.dedup_keys.insert(event.dedup_key);

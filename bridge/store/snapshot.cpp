@@ -13,8 +13,8 @@ bool agree(const Json& a, const Json& b, int nested) {
         const auto other = b[member.key];
         if (member.value.is_null() || !other.present() || other.is_null()) continue;
         const bool self = member.key == "@self" && nested > 0;
-        const bool same = self ? agree(member.value, other, nested - 1)
-                               : canonical_json(member.value) == canonical_json(other);
+        const bool same =
+            self ? agree(member.value, other, nested - 1) : canonical_json(member.value) == canonical_json(other);
         if (!same) return false;
     }
     return true;
@@ -26,26 +26,37 @@ bool equal(const std::string& a, const std::string& b) {
     return before && now && agree((*before)->root(), (*now)->root(), 1);
 }
 
+bool older(const Snapshot& before, const SubjectState& now) {
+    return now.as_of && before.as_of && *now.as_of < *before.as_of;
+}
+
 /// By push an end is told twice only if it happened twice (a deleted object is purged); polling cannot tell the two
-/// apart, so one of each is one end.
-SnapshotVerdict judge_end(const Snapshot& before, Intake intake) {
-    if (before.live) return {};
+/// apart, so one of each is one end. An end before what is known to live is over: telling it would end that.
+SnapshotVerdict judge_end(const Snapshot& before, const SubjectState& now, Intake intake) {
+    // What was found missing is missing by our clock, and the state's time is by another.
+    if (before.live && now.read_after) return {.same = before.updated_at >= *now.read_after};
+    if (before.live) return {.same = older(before, now)};
     const bool same = intake == Intake::Poll || before.polled;
     return {.same = same, .keep = !same};
+}
+
+/// What is now, held against what was known when it was read.
+SnapshotVerdict judge_present(const Snapshot& before, const SubjectState& now) {
+    if (before.updated_at >= *now.read_after) return {.same = true};  // overtaken: the next reading tells
+    if (before.live && older(before, now)) return {.same = true};
+    if (before.live && equal(before.state, now.text)) return {.same = true};
+    return {.real = true};
 }
 
 }  // namespace
 
 SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake) {
     if (!before) return {};
-    if (now.ended) return judge_end(*before, intake);
-    const bool timed = now.as_of && before->as_of;
-    if (timed && *now.as_of < *before->as_of) return {.keep = true};
-    // An end does not move the state's own time: what is not newer and not read just now was before the end.
-    if (!before->live && !now.current && timed && *now.as_of == *before->as_of) return {.keep = true};
+    if (now.ended) return judge_end(*before, now, intake);
+    if (now.read_after) return judge_present(*before, now);
+    if (older(*before, now)) return {.keep = true};
     const bool by_poll = intake == Intake::Poll || before->polled;
-    if (before->live && by_poll && equal(before->state, now.text)) return {.same = true};
-    return {.real = now.current};
+    return {.same = before->live && by_poll && equal(before->state, now.text)};
 }
 
 Snapshot following(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event,
@@ -54,7 +65,7 @@ Snapshot following(const std::optional<Snapshot>& before, const SubjectState& no
     after.version = before ? before->version + 1 : 1;
     after.live = !now.ended;
     after.polled = event.intake == Intake::Poll;
-    after.as_of = now.as_of;
+    if (!now.ended || !now.read_after) after.as_of = now.as_of;
     if (!after.as_of && before) after.as_of = before->as_of;
     after.updated_at = event.received_at;
     after.event = stored_as;

@@ -11,10 +11,11 @@ namespace orbridge {
 
 /// What an event leaves its subject as.
 struct SubjectState {
-    std::string text;               ///< JSON
-    bool ended = false;             ///< the subject is no more; the text is what it was at last
-    bool current = false;           ///< read just now: it is no older change told late
-    std::optional<TimePoint> as_of{};  ///< the state's own time, if it has one: orders states
+    std::string text;    ///< JSON
+    bool ended = false;  ///< the subject is no more; the text is what it was at last
+    /// It was read from the source after this moment, as what is now: no older change told late.
+    std::optional<TimePoint> read_after{};
+    std::optional<TimePoint> as_of{};  ///< the state's own time, of an end when it ended: orders states
 };
 
 /// The latest known state of a subject.

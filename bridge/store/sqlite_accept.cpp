@@ -22,6 +22,8 @@ constexpr const char* kHeadersOf =
     "SELECT h.headers FROM events e JOIN kept_headers h ON h.event = e.seq WHERE e.id = ?";
 constexpr const char* kTwin =
     "SELECT seq, id FROM events WHERE twin = ?1 AND received_at BETWEEN ?2 AND ?3 AND seen & ?4 = 0"
+    // Polling sees whole objects, as webhooks do: only what schema hooks tell it cannot know again by itself.
+    " AND (?5 = 2 OR (?5 <> 3 AND intake <> 3) OR (?5 = 3 AND intake = 2))"
     " ORDER BY seq LIMIT 1";
 constexpr const char* kTwinSeen = "UPDATE events SET seen = seen | ?2 WHERE seq = ?1";
 constexpr const char* kInsertTwin = "INSERT INTO twins (dedup, event) VALUES (?, ?) ON CONFLICT DO NOTHING";
@@ -118,8 +120,8 @@ void write_snapshot(Database& db, const SourceId& source, const std::string& sub
     std::optional<std::int64_t> as_of;
     if (snapshot.as_of) as_of = ms(*snapshot.as_of);
     db.exec(kWriteSnapshot, std::string_view(source.value), std::string_view(subject),
-            static_cast<std::int64_t>(snapshot.version), snapshot.live, snapshot.polled, as_of,
-            ms(snapshot.updated_at), Blob{event ? event->view() : std::string_view()}, Blob{snapshot.state});
+            static_cast<std::int64_t>(snapshot.version), snapshot.live, snapshot.polled, as_of, ms(snapshot.updated_at),
+            Blob{event ? event->view() : std::string_view()}, Blob{snapshot.state});
 }
 
 }  // namespace
@@ -338,7 +340,7 @@ std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& 
     EventId id;
     {
         auto cursor = db.run(kTwin, blob(packed.twin), ms(event.received_at - twin_window_),
-                             ms(event.received_at + twin_window_), seen);
+                             ms(event.received_at + twin_window_), seen, code(event.intake));
         if (!cursor.next()) return std::nullopt;
         seq = cursor->integer(0);
         id.value = unpack_uuid(cursor->view(1));

@@ -119,8 +119,7 @@ private:
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
                                         TallyChange& change);
-    std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known,
-                                      TallyChange& change);
+    std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known, TallyChange& change);
     static void store_rest(Database& db, const Arrival& arrival);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);

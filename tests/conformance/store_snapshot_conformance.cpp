@@ -21,7 +21,8 @@ template <class W>
 NewEvent event_of(W& world, const Change& change, const std::string& dedup) {
     auto event = world.event_with({}, dedup);
     event.event.intake = change.intake;
-    event.leaves = SubjectState{change.state, change.ended, change.current, {}};
+    event.leaves = SubjectState{change.state, change.ended, {}, {}};
+    if (change.current) event.leaves->read_after = world.clock.time += seconds{1};
     if (change.as_of != 0) event.leaves->as_of = TimePoint{seconds{change.as_of}};
     return event;
 }
@@ -92,9 +93,47 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(B4_older_data_never_overwrite_newer, Place, Stores
     world.accept(event_of(world, {R"({"a":3})", false, false, 3, Intake::Webhooks}, "3"));
     BOOST_TEST(!world.accept(event_of(world, {R"({"a":2})", false, false, 2}, "2")).duplicate);  // nobody had told it
     BOOST_TEST(snapshot_of(world).state == R"({"a":3})");
-    world.accept(event_of(world, {R"({"a":3})", true, false, 3, Intake::Webhooks}, "end"));
+    world.accept(event_of(world, {R"({"a":3})", true, false, 4, Intake::Webhooks}, "end"));
     BOOST_TEST(!world.accept(event_of(world, {R"({"a":3})", false, false, 3}, "late")).duplicate);
     BOOST_TEST(!snapshot_of(world).live);
+    world.accept(event_of(world, {R"({"a":6})", false, false, 6, Intake::Webhooks}, "6"));
+    BOOST_TEST(world.accept(event_of(world, {R"({"a":3})", true, false, 5}, "an end that is over")).duplicate);
+    BOOST_TEST(snapshot_of(world).live);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(B4_a_reading_that_was_overtaken_tells_nothing, Place, Stores) {
+    World<Place> world;
+    world.accept(event_of(world, {R"({"a":1})", false, false, 0, Intake::Webhooks}, "1"));
+    auto slow = event_of(world, {R"({"a":0})", false, true}, "0");
+    world.clock.time += seconds{1};
+    world.accept(event_of(world, {R"({"a":2})", false, false, 0, Intake::Webhooks}, "2"));
+    BOOST_TEST(world.accept(slow).duplicate);
+    BOOST_TEST(snapshot_of(world).state == R"({"a":2})");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_found_missing_has_ended_whatever_the_clocks_say, Place, Stores) {
+    World<Place> world;
+    world.accept(event_of(world, {R"({"a":1})", false, false, 2'000'000'000, Intake::Webhooks}, "1"));
+    BOOST_TEST(!world.accept(event_of(world, {R"({"a":1})", true, true, 5}, "gone")).duplicate);
+    BOOST_TEST(!snapshot_of(world).live);
+    world.accept(event_of(world, {R"({"a":2})", false, false, 2'000'000'001, Intake::Webhooks}, "2"));
+    BOOST_TEST(snapshot_of(world).live);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(polling_has_twins_among_what_schema_hooks_told_only, Place, Stores) {
+    World<Place> world;
+    const auto make = [&](Intake intake, const std::string& dedup) {
+        auto event = world.event_with({}, dedup);
+        event.event.intake = intake;
+        event.twin_key = "twin";
+        return event;
+    };
+    world.accept(make(Intake::Webhooks, "1"));
+    BOOST_TEST(!world.accept(make(Intake::Poll, "2")).duplicate);
+    BOOST_TEST(world.accept(make(Intake::Hooks, "3")).duplicate);
+    World<Place> other;
+    other.accept(make(Intake::Hooks, "1"));
+    BOOST_TEST(other.accept(make(Intake::Poll, "2")).duplicate);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_as_it_was_long_ago_has_changed_all_the_same, Place, Stores) {
@@ -112,7 +151,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_end_found_by_polling_is_not_told_again, Place, 
     World<Place> world;
     world.accept(event_of(world, {R"({"a":1})"}, "1"));
     BOOST_TEST(!world.accept(event_of(world, {R"({"a":1})", true}, "end by poll")).duplicate);
-    BOOST_TEST(world.accept(event_of(world, {R"({"a":1})", true, false, 0, Intake::Webhooks}, "end by push")).duplicate);
+    BOOST_TEST(
+        world.accept(event_of(world, {R"({"a":1})", true, false, 0, Intake::Webhooks}, "end by push")).duplicate);
     BOOST_TEST(world.accept(event_of(world, {R"({"a":1})", true}, "end again")).duplicate);
 }
 
@@ -120,7 +160,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_there_before_is_remembered_and_no_event, 
     World<Place> world;
     Arrival arrival;
     arrival.seen_at = kCloud;
-    arrival.seen = {{"object:1", {R"({"a":1})", false, true, {}}}, {"object:2", {R"({"a":2})", false, true, {}}}};
+    arrival.seen_when = world.clock.time;
+    arrival.seen = {{"object:1", {R"({"a":1})", false, {}, {}}}, {"object:2", {R"({"a":2})", false, {}, {}}}};
     BOOST_REQUIRE(world.store->accept(arrival).has_value());
     world.restart();
     BOOST_TEST(world.store->counts().value().events == 0u);

@@ -38,6 +38,11 @@ class Quirks:
         return self.values
 
 
+def subject_of(row):
+    """Whoever changes a thing again has seen the change before committed."""
+    return row.get("objectUuid") or row["data"]["uuid"]
+
+
 class Log:
     """Rows with a growing id, in its order. A row that commits late is seen only after younger ones."""
 
@@ -49,6 +54,7 @@ class Log:
         """The row's id."""
         self.last += 1
         row = {**row, "id": self.last}
+        self.show([(at, one) for at, one in self.held if subject_of(one) == subject_of(row)])
         if self.quirks.late_every and self.last % self.quirks.late_every == 0:
             self.held.append((self.last + self.quirks.late_by, row))
         else:
@@ -58,9 +64,11 @@ class Log:
 
     def commit(self, up_to=None):
         """Shows the rows whose transaction is over; all of them without a limit."""
-        due = [row for at, row in self.held if up_to is None or at <= up_to]
-        self.held = [(at, row) for at, row in self.held if up_to is not None and at > up_to]
-        for row in due:
+        self.show([(at, row) for at, row in self.held if up_to is None or at <= up_to])
+
+    def show(self, due):
+        self.held = [one for one in self.held if one not in due]
+        for _, row in due:
             bisect.insort(self.rows, row, key=lambda one: one["id"])
 
     def expire(self, count):

@@ -23,7 +23,8 @@ USERS = ("j.devries", "a.bakker", "system")
 class Work:
     def __init__(self, objects, sender):
         self.objects, self.sender = objects, sender
-        self.templates = [captures.load(name)[1]["object"] for name in TEMPLATES]
+        # Own properties stand before `@self` and `id`, however they came to be.
+        self.templates = [{"titel": "", **captures.load(name)[1]["object"]} for name in TEMPLATES]
         self.told = []     # every change, in the order made
         self.states = {}   # uuid -> its own earlier titles
         self.latest = {}   # uuid -> second of its last change: seconds are all the times there are
@@ -68,7 +69,8 @@ class Work:
     async def update(self, random_, thing):
         changed = self.moved(thing)
         self.give_title(changed, f"{random_.choice(WORDS)} {len(self.told)}")
-        changed[random_.choice(("notitie", "omschrijving", "categorie"))] = random_.choice((None, *WORDS))
+        texts = [name for name in ("notitie", "omschrijving", "categorie") if name in changed]  # unset ones are null
+        changed[random_.choice(texts)] = random_.choice((None, *WORDS))
         await self.made("update", thing, changed, random_, "ObjectUpdatedEvent", "update")
 
     async def back(self, random_, thing):
@@ -112,7 +114,7 @@ class Work:
         gone = self.gone(thing, "system")
         self.objects.rows[thing["id"]] = gone
         row = {**self.objects.audit_row("referential_integrity.cascade_delete", gone, []),
-               "changed": {"deletedBecause": "cascade", "triggerObject": str(uuid.UUID(int=random_.getrandbits(128)))}}
+               "created": captures.iso(self.latest[thing["id"]]), "changed": {"deletedBecause": "cascade", "triggerObject": str(uuid.UUID(int=random_.getrandbits(128)))}}
         self.remember("cascade", gone, False, self.objects.note(row))
 
     # what they have in common
@@ -154,6 +156,7 @@ class Work:
         pushed = await self.push(random_, event, action, thing)
         changed = changes(before, thing) if kind != "delete" else []
         row = self.objects.audit_row(kind, thing, changed)
+        row["created"] = captures.iso(self.latest[thing["id"]])  # within the same second, as seen from this subject
         row["user"] = row["userName"] = (thing["@self"]["deleted"] or {}).get("deletedBy", row["user"])
         self.remember(kind, thing, pushed, self.objects.note(row))
 

@@ -137,6 +137,21 @@ BOOST_AUTO_TEST_CASE(a_known_state_that_moved_on_is_not_believed) {
     BOOST_TEST(states_after(rows, right, std::nullopt)[0]->text() == R"({"titel":"c","@self":{"updated":"3"}})");
 }
 
+BOOST_AUTO_TEST_CASE(a_state_that_a_push_told_already_is_where_the_others_follow_from) {
+    std::vector<JsonPtr> documents;
+    std::vector<LoggedChange> rows;
+    for (int i = 1; i <= 3; ++i) {
+        const auto n = std::to_string(i), o = std::to_string(i - 1);
+        documents.push_back(parsed(R"({"@self":{"old":{"updated":")" + o + R"("},"new":{"updated":")" + n + R"("}}})"));
+        rows.push_back({ChangeKind::Update, documents.back()->root(), ""});
+    }
+    const auto states = states_after(rows, state_of(R"({"titel":"a","@self":{"updated":"2"}})"), std::nullopt);
+    for (std::size_t i = 0; i < 3; ++i) {
+        BOOST_REQUIRE(states[i].has_value());
+        BOOST_TEST(updated_of(*states[i]) == std::to_string(i + 1));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_delete_marks_what_was_known) {
     const auto before = state_of(R"({"titel":"a","@self":{"id":"u","deleted":[],"source":null},"id":"u"})");
     const std::vector<LoggedChange> rows = {{ChangeKind::Delete, Json(), R"({"deletedBy":"ada"})"}};

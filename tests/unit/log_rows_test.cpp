@@ -48,7 +48,7 @@ KnownOf nothing_known() {
 }
 
 KnownOf live(const std::string& text) {
-    return [text](const LogRow&) { return Known{true, true, state(text)}; };
+    return [text](const LogRow&) { return Known{true, true, false, state(text)}; };
 }
 
 std::string kinds(const Told& told) {

@@ -40,7 +40,8 @@ public:
     }
     void take(const ToldChange& change) {
         const bool live = change.kind == ToldChange::Kind::Created || change.kind == ToldChange::Kind::Updated;
-        objects_[subject_of(change.register_id, change.schema_id, change.uuid)] = {true, live, state(change.object)};
+        objects_[subject_of(change.register_id, change.schema_id, change.uuid)] = {true, live, true,
+                                                                                   state(change.object)};
     }
 
 private:

@@ -58,7 +58,7 @@ struct World {
             poll = std::make_unique<SourcePoll>(
                 SourceId{"cloud"}, std::make_unique<Scripted>(script), settings,
                 SourcePoll::Tools{store, clock, random, log,
-                                  [this](const SourceId&, const std::vector<Observed>& found,
+                                  [this](const SourceId&, const std::vector<Observed>& found, TimePoint,
                                          const Bookmark& bookmark) -> Result<Observation> {
                                       if (store_fails) return Error{Error::Kind::Unavailable, "disk full"};
                                       store.notes[bookmark.key] = bookmark.value;
@@ -164,7 +164,8 @@ BOOST_AUTO_TEST_CASE(refused_credentials_stop_until_a_hand_asks) {
 
 BOOST_AUTO_TEST_CASE(B1_B2_pushes_slow_polling_down_until_they_fall_silent) {
     World world;
-    world.store.heard = {{"cloud", Intake::Webhooks, world.clock.time, 1}, {"other", Intake::Push, world.clock.time, 1}};
+    world.store.heard = {{"cloud", Intake::Webhooks, world.clock.time, 1},
+                         {"other", Intake::Push, world.clock.time, 1}};
     BOOST_TEST(about(world.step(), 5min));
     BOOST_TEST((world.running().report().pushes == PushState::Arriving));
     world.clock.time += 2h;
