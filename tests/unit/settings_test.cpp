@@ -118,14 +118,35 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
 
     const Read least(place, example("minimal.yaml"));
     check(differences(least.settings, settings),
-          {"admin.token: changed", "routes, in order: routes[0] → objects", "routes[0]: removed",
+          {"admin.token: changed",
+           "routes, in order: routes[0] → objects",
+           "routes[0]: removed",
            "sources.cloud.classes: none → OCA\\OpenRegister\\Event\\ObjectCreatedEvent, "
            "OCA\\OpenRegister\\Event\\ObjectUpdatedEvent",
-           "sources.cloud.hook_token: changed", "sources.cloud.paths: none → /hooks/cloud",
-           "sources.cloud.schemas: none → *", "sources.cloud.secret: changed",
-           "targets.on-object.any key, secrets included: changed", "targets.on-object.rate: none → 50/1s",
-           "routes.objects: added", "sources.files: added", "sources.github: added", "sources.pages: added",
-           "sources.partner: added", "sources.shop: added", "subscriptions: added"});
+           "sources.cloud.hook_token: changed",
+           "sources.cloud.paths: none → /hooks/cloud",
+           "sources.cloud.poll.backoff_max: none → 15m",
+           "sources.cloud.poll.compare_every: none → auto",
+           "sources.cloud.poll.existing: none → remember",
+           "sources.cloud.poll.fallback_interval: none → 5m",
+           "sources.cloud.poll.interval: none → 30s",
+           "sources.cloud.poll.log: none → auto",
+           "sources.cloud.poll.objects_max: none → 1000000",
+           "sources.cloud.poll.page_objects: none → 200",
+           "sources.cloud.poll.page_rows: none → 500",
+           "sources.cloud.poll.push_timeout: none → 1h",
+           "sources.cloud.poll.tail_rows: none → 200",
+           "sources.cloud.schemas: none → *",
+           "sources.cloud.secret: changed",
+           "targets.on-object.any key, secrets included: changed",
+           "targets.on-object.rate: none → 50/1s",
+           "routes.objects: added",
+           "sources.files: added",
+           "sources.github: added",
+           "sources.pages: added",
+           "sources.partner: added",
+           "sources.shop: added",
+           "subscriptions: added"});
 }
 
 BOOST_AUTO_TEST_CASE(all_mistakes_of_a_file_are_told_at_once_each_with_its_place) {
