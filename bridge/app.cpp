@@ -356,12 +356,14 @@ private:
                              .registrations = {},
                              .subscriptions = {},
                              .breakers = {},
+                             .polls = {},
                              .backlog = {}};
         if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
         told.subscriptions = subscribers.gauges();
         if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
         told.registrations = registration_gauges(reports());
         told.breakers = breaker_gauges(now()->settings, dispatcher.views(), told.now);
+        told.polls = poll_gauges(poll_reports());
         for (const auto& share : backlog.shares()) told.backlog.emplace_back(share.limit, share.ratio);
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
     }

@@ -101,6 +101,17 @@ std::vector<Metrics::Breaker> breaker_gauges(const Settings& settings, const std
     return gauges;
 }
 
+std::vector<Metrics::Poll> poll_gauges(const std::vector<PollReport>& reports) {
+    std::vector<Metrics::Poll> gauges;
+    gauges.reserve(reports.size());
+    for (const auto& report : reports) {
+        gauges.push_back({report.source.value, report.checked_at, report.fetched_at, report.next_poll, report.failures,
+                          report.recovered, report.duplicates, report.untold, report.cannot_tell.size(),
+                          report.pushes == PushState::Silent});
+    }
+    return gauges;
+}
+
 void write_ready(JsonWriter& json, const std::vector<ReadyCheck>& checks) {
     json.object().member("ready", all_ok(checks)).key("checks").object();
     for (const auto& check : checks) {

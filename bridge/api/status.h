@@ -42,6 +42,8 @@ std::vector<Metrics::Registration> registration_gauges(const std::vector<Registr
 /// One gauge a configured target.
 std::vector<Metrics::Breaker> breaker_gauges(const Settings& settings, const std::map<TargetId, TargetView>& views,
                                              TimePoint now);
+/// What /metrics shows of polling a source.
+std::vector<Metrics::Poll> poll_gauges(const std::vector<PollReport>& reports);
 bool all_ok(const std::vector<ReadyCheck>& checks);
 
 }  // namespace orbridge

@@ -33,6 +33,21 @@ void print_registrar(const Json& registrar) {
     if (registrar["next_try"]) std::cout << "    next look: " << text_of(registrar, "next_try") << "\n";
 }
 
+/// How far behind, what only polling brought, and what nobody can tell: the report of gaps.
+void print_poll(const Json& poll) {
+    std::cout << "    polled: " << text_of(poll, "state");
+    if (poll["reads"]) std::cout << ", reads " << text_of(poll, "reads");
+    if (poll["fetched_at"]) std::cout << ", last good " << text_of(poll, "fetched_at");
+    if (poll["next_poll"]) std::cout << ", next " << text_of(poll, "next_poll");
+    std::cout << "\n    found: " << text_of(poll, "recovered") << " that no push had brought, "
+              << text_of(poll, "duplicates") << " known already, " << text_of(poll, "untold")
+              << " whose content was gone; pushes: " << text_of(poll, "pushes") << "\n";
+    if (poll["error"])
+        std::cout << "    trouble, " << text_of(poll, "failures") << " in a row: " << text_of(poll, "error") << "\n";
+    for (const auto& each : poll["cannot_tell"].members())
+        std::cout << "    cannot tell: " << each.value.string().value_or("") << "\n";
+}
+
 void print_source(const std::string& name, const Json& source) {
     std::cout << "  " << name << " (" << text_of(source, "type") << ") " << text_of(source, "url") << "\n";
     if (source["heard"].empty()) std::cout << "    heard: nothing yet\n";
@@ -41,6 +56,7 @@ void print_source(const std::string& name, const Json& source) {
                   << text_of(heard.value, "last_at") << "\n";
     }
     if (source["registrar"]) print_registrar(source["registrar"]);
+    if (source["poll"]) print_poll(source["poll"]);
 }
 
 std::string rate_of(const Json& target) {

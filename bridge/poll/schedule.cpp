@@ -27,8 +27,12 @@ PushState push_state(const PollSettings& settings, std::optional<TimePoint> last
     return now - *last_push < settings.push_timeout ? PushState::Arriving : PushState::Silent;
 }
 
-milliseconds poll_pause(const PollSettings& settings, PushState pushes, double random) {
-    return about(pushes == PushState::Arriving ? settings.fallback_interval : settings.interval, random);
+milliseconds poll_pause(const PollSettings& settings, std::optional<TimePoint> last_push, TimePoint now,
+                        double random) {
+    const auto normal = about(settings.interval, random);
+    if (push_state(settings, last_push, now) != PushState::Arriving) return normal;
+    const auto silent_in = settings.push_timeout - (now - *last_push);
+    return std::max(normal, std::min(about(settings.fallback_interval, random), silent_in));
 }
 
 std::optional<milliseconds> poll_backoff(const PollSettings& settings, const Trouble& trouble, int failures,

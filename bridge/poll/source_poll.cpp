@@ -60,8 +60,9 @@ std::optional<Trouble> SourcePoll::poll(bool& more) {
 }
 
 void SourcePoll::went_well(bool more, TimePoint now) {
-    const auto pushes = push_state(settings_, last_push(), now);
-    due_ = more ? now : now + poll_pause(settings_, pushes, tools_.random.unit());
+    const auto pushed = last_push();
+    const auto pushes = push_state(settings_, pushed, now);
+    due_ = more ? now : now + poll_pause(settings_, pushed, now, tools_.random.unit());
     const auto before = report_.with([&](PollReport& report) {
         auto old = report;
         report.fetched_at = now;

@@ -125,12 +125,62 @@ struct Metrics::Families {
                            .Name("orbridge_registration_ok")
                            .Help("1 if what is registered at the source is as configured")
                            .Register(registry)};
+    Fresh poll_checked{BuildGauge()
+                           .Name("orbridge_poll_checked_timestamp_seconds")
+                           .Help("End of the last poll, whatever came of it")
+                           .Register(registry)};
+    Fresh poll_fetched{BuildGauge()
+                           .Name("orbridge_poll_fetched_timestamp_seconds")
+                           .Help("When the last poll that went well ended")
+                           .Register(registry)};
+    Fresh poll_next{BuildGauge()
+                        .Name("orbridge_poll_next_timestamp_seconds")
+                        .Help("When the source is polled next; none: not by itself")
+                        .Register(registry)};
+    Fresh poll_failures{BuildGauge()
+                            .Name("orbridge_poll_failures_in_a_row")
+                            .Help("Polls that failed since the last one that went well")
+                            .Register(registry)};
+    Fresh poll_found{BuildGauge()
+                         .Name("orbridge_poll_found")
+                         .Help("Changes found by polling since the start: recovered (no push had brought them), "
+                               "duplicate, untold (content gone before it could be read)")
+                         .Register(registry)};
+    Fresh poll_gaps{BuildGauge()
+                        .Name("orbridge_poll_gaps")
+                        .Help("Kinds of change that this source cannot tell; `orbridge status` names them")
+                        .Register(registry)};
+    Fresh push_silent{BuildGauge()
+                          .Name("orbridge_poll_push_silent")
+                          .Help("1 if pushes once came and have not for `push_timeout`")
+                          .Register(registry)};
     Fresh backlog{BuildGauge()
                       .Name("orbridge_backlog_ratio")
                       .Help("How much of each limit of the backlog is used: at 1 nothing new is accepted")
                       .Register(registry)};
     std::mutex scraping;
+
+    void show(const Metrics::Poll& poll);
 };
+
+void Metrics::Families::show(const Metrics::Poll& poll) {
+    const prometheus::Labels source = {{"source", poll.source}};
+    const auto when = [&](Fresh& gauge, const std::optional<TimePoint>& time) {
+        if (time) gauge.set(source, seconds_of(time->time_since_epoch()));
+    };
+    when(poll_checked, poll.checked_at);
+    when(poll_fetched, poll.fetched_at);
+    when(poll_next, poll.next_poll);
+    poll_failures.set(source, poll.failures);
+    const auto found = [&](const char* what, std::uint64_t count) {
+        poll_found.set({{"source", poll.source}, {"what", what}}, static_cast<double>(count));
+    };
+    found("recovered", poll.recovered);
+    found("duplicate", poll.duplicates);
+    found("untold", poll.untold);
+    poll_gaps.set(source, static_cast<double>(poll.cannot_tell));
+    push_silent.set(source, poll.push_silent ? 1 : 0);
+}
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {
     BuildGauge()
@@ -188,7 +238,8 @@ std::string Metrics::render(const Scrape& scrape) {
     auto& f = *families_;
     const std::lock_guard lock(f.scraping);
     for (auto* fresh : {&f.pending, &f.oldest, &f.dead, &f.stored, &f.heard, &f.registration, &f.subscribed, &f.breaker,
-                        &f.in_flight, &f.backlog})
+                        &f.in_flight, &f.poll_checked, &f.poll_fetched, &f.poll_next, &f.poll_failures, &f.poll_found,
+                        &f.poll_gaps, &f.push_silent, &f.backlog})
         fresh->clear();
     for (const auto& [target, counts] : scrape.counts.targets) {
         f.pending.set({{"target", target.value}}, static_cast<double>(counts.pending));
@@ -210,6 +261,7 @@ std::string Metrics::render(const Scrape& scrape) {
         f.breaker.set({{"target", each.target.value}}, severity(each.state));
         f.in_flight.set({{"target", each.target.value}}, each.in_flight);
     }
+    for (const auto& poll : scrape.polls) f.show(poll);
     for (const auto& [limit, ratio] : scrape.backlog) f.backlog.set({{"limit", limit}}, ratio);
     return prometheus::TextSerializer().Serialize(f.registry.Collect());
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +57,14 @@ public:
         orbridge::Breaker::State state{};
         int in_flight = 0;
     };
+    struct Poll {
+        std::string source;
+        std::optional<TimePoint> checked_at, fetched_at, next_poll;
+        int failures = 0;  ///< in a row
+        std::uint64_t recovered = 0, duplicates = 0, untold = 0;
+        std::size_t cannot_tell = 0;  ///< sentences about it
+        bool push_silent = false;
+    };
     struct Scrape {
         TimePoint now;
         StoreCounts counts;
@@ -62,6 +72,7 @@ public:
         std::vector<Registration> registrations;
         std::vector<Subscribed> subscriptions;
         std::vector<Breaker> breakers;
+        std::vector<Poll> polls;
         std::vector<std::pair<std::string, double>> backlog;  ///< by limit; 1 is the limit
     };
     /// The Prometheus text format.

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import unittest
 
-from harness import ROOT, SECRET, World, free_port, until
+from harness import ROOT, SECRET, World, call, free_port, until
 
 CHANGES = int(os.environ.get("ORBRIDGE_TEST_CHANGES", "300"))
 CONFIG = """listen: 127.0.0.1:{port}
@@ -123,7 +123,19 @@ class Day:
         self.told = [Told(job, intakes) for job in self.windmill.jobs()]
         self.changes = self.nextcloud.get("/_standin/changes")
         self.test.assertEqual(self.nextcloud.get("/_standin/reads")["single_reads"], 0)
+        self.tells_gaps()
         return self.poll()
+
+    def tells_gaps(self):
+        """The report of gaps, as people and as Prometheus read it."""
+        said = self.bridge.cli("status")[1]
+        self.test.assertIn("polled: ok, reads ", said)
+        self.test.assertIn(" that no push had brought, ", said)
+        for sentence in self.poll()["cannot_tell"]:
+            self.test.assertIn(f"cannot tell: {sentence}", said)
+        metrics = call("GET", self.bridge.url + "/metrics")[2]
+        self.test.assertIn('orbridge_poll_failures_in_a_row{source="cloud"} 0', metrics)
+        self.test.assertRegex(metrics, r'orbridge_poll_found{source="cloud",what="recovered"} \d')
 
     def by_subject(self):
         told = collections.defaultdict(list)

@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "bridge/api/status.h"
 #include "bridge/poll/source_poll.h"
 #include "tests/support/notes_store.h"
 
@@ -174,6 +175,56 @@ BOOST_AUTO_TEST_CASE(B1_B2_pushes_slow_polling_down_until_they_fall_silent) {
     world.store.heard[0].last_at = world.clock.time;
     world.clock.time += 1min;
     BOOST_TEST(about(world.step(), 5min));
+}
+
+BOOST_AUTO_TEST_CASE(B2_the_slow_pace_lasts_no_longer_than_pushes_count_as_arriving) {
+    World world;
+    world.settings.interval = 1min;
+    world.settings.fallback_interval = 3h;
+    world.settings.push_timeout = 1h;
+    world.store.heard = {{"cloud", Intake::Webhooks, world.clock.time - 20min, 1}};
+    BOOST_TEST((world.step() == 40min));
+    world.clock.time += 40min;
+    BOOST_TEST(about(world.step(), 1min));
+    BOOST_TEST((world.running().report().pushes == PushState::Silent));
+}
+
+BOOST_AUTO_TEST_CASE(B2_a_push_about_to_fall_silent_makes_polling_no_faster_than_the_interval) {
+    PollSettings settings;
+    settings.interval = 1min;
+    settings.push_timeout = 1h;
+    const TimePoint now{100h};
+    BOOST_TEST((poll_pause(settings, now - 1h + 1s, now, 0.5) == 1min));
+    BOOST_TEST((poll_pause(settings, now, now, 0.5) == settings.fallback_interval));
+    BOOST_TEST((poll_pause(settings, std::nullopt, now, 0.5) == 1min));
+}
+
+BOOST_AUTO_TEST_CASE(T6_metrics_say_how_polling_goes) {
+    PollReport report{.source = {"cloud"}, .pushes = PushState::Silent};
+    report.checked_at = TimePoint{1'774'512'000'000ms};
+    report.failures = 3;
+    report.recovered = 7;
+    report.untold = 2;
+    report.cannot_tell = {"Locks."};
+    Metrics metrics;
+    const auto text = metrics.render({.now = report.checked_at.value(),
+                                      .counts = {},
+                                      .heard = {},
+                                      .registrations = {},
+                                      .subscriptions = {},
+                                      .breakers = {},
+                                      .polls = poll_gauges({report}),
+                                      .backlog = {}});
+    const auto shown = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };
+    BOOST_TEST(shown(R"(orbridge_poll_checked_timestamp_seconds{source="cloud"} 1774512000)"), text);
+    BOOST_TEST(text.find("orbridge_poll_fetched_timestamp_seconds{") == std::string::npos);
+    BOOST_TEST(text.find("orbridge_poll_next_timestamp_seconds{") == std::string::npos);
+    BOOST_TEST(shown(R"(orbridge_poll_failures_in_a_row{source="cloud"} 3)"));
+    BOOST_TEST(shown(R"(orbridge_poll_found{source="cloud",what="recovered"} 7)"));
+    BOOST_TEST(shown(R"(orbridge_poll_found{source="cloud",what="duplicate"} 0)"));
+    BOOST_TEST(shown(R"(orbridge_poll_found{source="cloud",what="untold"} 2)"));
+    BOOST_TEST(shown(R"(orbridge_poll_gaps{source="cloud"} 1)"));
+    BOOST_TEST(shown(R"(orbridge_poll_push_silent{source="cloud"} 1)"));
 }
 
 BOOST_AUTO_TEST_CASE(B5_what_the_first_round_after_a_start_recovers_is_counted) {
