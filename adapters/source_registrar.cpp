@@ -63,6 +63,7 @@ private:
     bool try_listeners(RegistrarReport& report, const Pass& pass);
     std::string hooked_schemas() const;
     void say_what_webhooks_lack(RegistrarReport& report) const;
+    static void say_nothing_arrives(RegistrarReport& report);
     void finish(RegistrarReport& report);
 
     SourceSettings settings_;
@@ -87,6 +88,7 @@ bool SourceRegistrar::wanted(Intake kind, bool listeners_taken) const {
 std::string SourceRegistrar::what_lacks() const {
     if (settings_.url.empty()) return "its `url`";
     // Empty credentials would count as a failed login.
+    if (settings_.app_api) return {};
     const bool known = !settings_.bearer.empty() || (!settings_.user.empty() && !settings_.password.empty());
     return known ? std::string() : "`user` and `password`, or `token`";
 }
@@ -122,6 +124,7 @@ RegistrarReport SourceRegistrar::reconcile(const Pass& pass) {
         if (!done) reconcile_kind(report, kind, is_wanted, pass);
     }
     if (!report.trouble && wanted(Intake::Webhooks, taken)) say_what_webhooks_lack(report);
+    if (!report.trouble && automatic() && is_openregister() && !taken && !parts_.webhooks) say_nothing_arrives(report);
     finish(report);
     return report;
 }
@@ -174,7 +177,8 @@ bool SourceRegistrar::try_listeners(RegistrarReport& report, const Pass& pass) {
     report.registrations = std::move(attempt.registrations);
     report.registrations.push_back({Intake::Listeners, kTheirEvents, "", RegistrationState::Refused,
                                     "Nextcloud's webhook_listeners refuses OpenRegister's classes" + why +
-                                        "; OpenRegister's own webhooks are used instead. Asked again once a day.",
+                                        (parts_.webhooks ? "; OpenRegister's own webhooks are used instead" : "") +
+                                        ". Asked again once a day.",
                                     !tried.has_value()});
     remembered_.set_time(kListenersTried, pass.now);
     return false;
@@ -202,6 +206,13 @@ void SourceRegistrar::say_what_webhooks_lack(RegistrarReport& report) const {
     if (!hooks_wanted()) worsen(report, RegistrarState::Degraded, "Only created objects arrive by webhook.");
 }
 
+void SourceRegistrar::say_nothing_arrives(RegistrarReport& report) {
+    report.cannot_arrive.emplace_back(
+        "This Nextcloud does not hand OpenRegister's events to apps. OpenRegister's own webhooks need `public_url`, an "
+        "address at which Nextcloud reaches us directly, and `user`, an account to act as there.");
+    worsen(report, RegistrarState::Degraded, "No events of OpenRegister can arrive by push.");
+}
+
 void SourceRegistrar::finish(RegistrarReport& report) {
     if (auto saved = remembered_.save(); !saved)
         worsen(report, RegistrarState::Degraded, "What was registered could not be noted: " + saved.error().message);
@@ -225,7 +236,9 @@ RegistrarReport SourceRegistrar::unregister(const Pass& pass) {
 
 NamesAnswer SourceRegistrar::names() {
     NamesAnswer answer;
-    if (!is_openregister() || !what_lacks().empty()) return answer;
+    // OpenRegister knows users, not apps.
+    const bool nobody = settings_.app_api && settings_.user.empty();
+    if (!is_openregister() || nobody || !what_lacks().empty()) return answer;
     for (const auto& [kind, path] : {std::pair{"register", "/api/registers"}, std::pair{"schema", "/api/schemas"}}) {
         const auto rows = client_.list(path);
         if (rows.trouble) return {{}, rows.trouble};
@@ -239,7 +252,8 @@ NamesAnswer SourceRegistrar::names() {
 }
 
 std::string SourceRegistrar::credentials_mark() const {
-    const Secret all(settings_.user + "\n" + settings_.password.reveal() + "\n" + settings_.bearer.reveal());
+    const auto app = settings_.app_api ? settings_.app_api->id + ":" + settings_.app_api->secret.reveal() : "";
+    const Secret all(settings_.user + "\n" + settings_.password.reveal() + "\n" + settings_.bearer.reveal() + app);
     return fingerprint(all, settings_.url);
 }
 
@@ -282,10 +296,12 @@ std::unique_ptr<Registrar> make_source_registrar(const SourceSettings& settings,
     const openregister::ApiClient api(access, exchange);
     SourceRegistrar::Parts parts;
     parts.listeners = std::make_unique<nextcloud::ListenersRegistrar>(
-        nextcloud::ListenersSettings{settings.id, public_url, secret, classes, openregister || chosen(settings),
-                                     openregister},
+        nextcloud::ListenersSettings{settings.id, public_url, settings.app_api.has_value(), secret, classes,
+                                     openregister || chosen(settings), openregister},
         nextcloud::OcsClient(access, exchange), store);
-    if (openregister) {
+    // OpenRegister's own ways out know neither AppAPI nor where an ExApp is.
+    const bool direct = !settings.app_api || (!settings.user.empty() && !public_url.empty());
+    if (openregister && direct) {
         parts.webhooks = std::make_unique<openregister::WebhooksRegistrar>(
             openregister::WebhooksSettings{settings.id, settings.url, public_url, secret, classes}, api, store);
         parts.hooks = std::make_unique<openregister::HooksRegistrar>(

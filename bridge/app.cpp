@@ -1,5 +1,6 @@
 #include "bridge/app.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <stop_token>
@@ -9,6 +10,7 @@
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
+#include "bridge/api/exapp_api.h"
 #include "bridge/api/replays_api.h"
 #include "bridge/api/status.h"
 #include "bridge/api/subscriptions_api.h"
@@ -35,6 +37,9 @@
 
 namespace orbridge {
 namespace {
+
+constexpr milliseconds kAliveWithin{10'000};
+constexpr milliseconds kUnregisterWithin{50'000};  // AppAPI waits 60 s
 
 std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
     std::vector<DeliveryTarget> targets;
@@ -120,6 +125,7 @@ public:
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
         start_reconciler(*now());
         start_polls(*now());
+        if (exapp) exapp_worker.with([this](auto& worker) { worker.emplace([this] { return exapp->step(); }); });
         housekeeper_worker.emplace([this] { return housekeeper.step(); });
         replay_worker.emplace([this] { return replay_jobs.step(); });
         return Ok{};
@@ -133,6 +139,7 @@ public:
         replay_worker.reset();
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
+        exapp_worker.with([](auto& worker) { worker.reset(); });
         reconciling.with([](Reconciling& r) { r.worker.reset(); });
         polls.with([](auto& running) { running.clear(); });
         if (recorder_worker && !recorder.wait_until_empty(limit))
@@ -159,6 +166,15 @@ public:
     }
 
     int port() const { return server->port(); }
+
+    bool alive() {
+        HttpRequest request;
+        request.method = "GET";
+        request.url = local_url(server->address()) + "/healthz";
+        request.unix_socket = unix_socket_of(server->address());
+        request.timeout = kAliveWithin;
+        return std::holds_alternative<HttpResponse>(exchange(transport, std::move(request)));
+    }
 
 private:
     struct Reconciling {
@@ -211,6 +227,7 @@ private:
     }
 
     void connect() {
+        make_exapp();
         ingest.refuse_new_when([this] { return backlog.full(); });
         follower.when_work([this] {
             if (follower_worker) follower_worker->wake();
@@ -231,8 +248,9 @@ private:
         const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
         for (const auto& source : current.settings.sources) {
             if (source.url.empty()) continue;
+            const bool held = source.app_api && !(exapp && exapp->is_enabled());
             sources.push_back({make_source_registrar(source, current.settings.public_url, send, *store),
-                               source.reconcile_every, source.names_every});
+                               source.reconcile_every, source.names_every, held});
         }
         reconciling.with([&](Reconciling& r) {
             r.worker.reset();
@@ -294,6 +312,64 @@ private:
             if (!known) return Error{Error::Kind::NotFound, "source: none of this name registers anything"};
             return Ok{};
         });
+    }
+
+    std::vector<SourceId> app_sources() const {
+        std::vector<SourceId> sources;
+        for (const auto& source : now()->settings.sources)
+            if (source.app_api) sources.push_back(source.id);
+        return sources;
+    }
+
+    /// Takes back what is registered, while Nextcloud still listens to us. What went wrong, or nothing.
+    std::string unregister_app() {
+        const auto sources = app_sources();
+        for (const auto& source : sources)
+            if (auto asked = ask_reconciler(source.value, true); !asked) return asked.error().message;
+        const bool done =
+            reconciling.with([&](Reconciling& r) { return r.reconciler->wait_until_done(kUnregisterWithin); });
+        if (!done) return "not everything was unregistered in time";
+        std::string faults;
+        for (const auto& report : reports())
+            if (report.trouble && std::count(sources.begin(), sources.end(), report.source) > 0)
+                faults += (faults.empty() ? "" : " ") + report.trouble->message;
+        return faults;
+    }
+
+    ExApp::Calls exapp_calls() {
+        return {.fault =
+                    [this] {
+                        const auto writable = store->probe();
+                        return writable ? std::string() : writable.error().message;
+                    },
+                .enabled =
+                    [this] {
+                        for (const auto& source : app_sources()) (void)ask_reconciler(source.value, false);
+                    },
+                .disabled = [this] { return unregister_app(); }};
+    }
+
+    void make_exapp() {
+        const auto& settings = now()->settings.exapp;
+        if (!settings) return;
+        exapp = std::make_unique<ExApp>(
+            *settings, [this](HttpRequest request) { return exchange(transport, std::move(request)); }, exapp_calls(),
+            tools.clock, tools.log);
+        exapp_api = std::make_unique<ExAppApi>(*settings, *exapp, tools.clock);
+        exapp->when_work([this] {
+            exapp_worker.with([](auto& worker) {
+                if (worker) worker->wake();
+            });
+        });
+    }
+
+    void add_exapp(RouteTable& table) {
+        if (!exapp_api) return;
+        table.add("GET", "/heartbeat", [](const InboundRequest&, const PathValues&) { return ExAppApi::heartbeat(); });
+        table.add("POST", "/init",
+                  [this](const InboundRequest& request, const PathValues&) { return exapp_api->init(request); });
+        table.add("PUT", "/enabled",
+                  [this](const InboundRequest& request, const PathValues&) { return exapp_api->enabled(request); });
     }
 
     std::vector<RegistrarReport> reports() const {
@@ -392,6 +468,7 @@ private:
                       return subscribers.log_message(values["product"], request);
                   });
         add_admin(table);
+        add_exapp(table);
         table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
             return Answer{.status = 200, .body = R"({"alive":true})"};
         });
@@ -441,6 +518,7 @@ private:
     /// The lease API's clients read its own shape of answer only, also for what never reaches a handler.
     HttpOptions http_options() {
         HttpOptions options;
+        options.inherited_socket = tools.inherited_socket;
         options.refusal_answer = [this](const InboundRequest& head, const Refusal& refusal) {
             if (auto answer = subscribers.refused(head, refusal.status, refusal.message)) return *std::move(answer);
             return error_answer(refusal.status, refusal.code, refusal.message, refusal.field);
@@ -482,9 +560,12 @@ private:
     ReplaysApi replays_api;
     SubscriptionsApi subscriptions_api;
     Housekeeper housekeeper;
+    std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us
+    std::unique_ptr<ExAppApi> exapp_api;
     std::unique_ptr<HttpServer> server;
     Guarded<Reconciling> reconciling;
     Guarded<std::vector<Polling>> polls;
+    Guarded<std::optional<Worker>> exapp_worker;
     std::optional<Worker> recorder_worker;
     std::optional<Worker> follower_worker;
     std::optional<Worker> housekeeper_worker;
@@ -517,6 +598,8 @@ Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, C
 }
 
 int App::port() const { return parts_->port(); }
+
+bool App::alive() { return parts_->alive(); }
 
 void App::reload(Settings settings, Complaints& complaints) { parts_->reload(std::move(settings), complaints); }
 

@@ -18,12 +18,16 @@ public:
         const Clock& clock;
         Random& random;
         Log& log;
+        int inherited_socket = -1;  ///< instead of `listen`; taken over. -1: none
     };
     /// With complaints (what the adapters and mappings found wrong), or an error, nothing is left running.
     static Result<std::unique_ptr<App>> start(const Settings& settings, Tools tools, Complaints& complaints);
     ~App();
 
-    int port() const;
+    int port() const;  ///< 0 for a unix socket
+    /// Asks itself over HTTP: true if the delivering thread, the receiving thread and a handler all do their work.
+    /// Blocks for up to ten seconds, or for ever if the delivering thread is stuck. Not after stop().
+    bool alive();
     /// Goes on with other settings, or, if there are complaints, unchanged. Safe from one thread at a time.
     /// `listen`, `store` and `http` need a restart; the log says so.
     void reload(Settings settings, Complaints& complaints);

@@ -11,7 +11,12 @@ namespace orbridge {
 namespace {
 
 std::shared_ptr<const Verifier> verifier_of(const SourceSettings& source, Intake intake, Complaints& complaints) {
-    auto verifier = verifier_for(source.type, intake, {source.secrets, {source.hook_token}});
+    Credentials credentials{source.secrets, {source.hook_token}};
+    if (source.app_api) {
+        credentials.app_id = source.app_api->id;
+        credentials.app_secret = source.app_api->secret;
+    }
+    auto verifier = verifier_for(source.type, intake, credentials);
     if (verifier) return std::move(*verifier);
     if (source.node) {
         source.node->complain(verifier.error().message);

@@ -33,7 +33,7 @@ ListenersRegistrar::ListenersRegistrar(ListenersSettings settings, OcsClient cli
     : settings_(std::move(settings)),
       client_(std::move(client)),
       remembered_(store, "registrar/" + settings_.source.value + "/listeners"),
-      uri_(ingest_url(settings_.public_url, settings_.source)) {
+      uri_(ingest_url(settings_.relative ? std::string() : settings_.public_url, settings_.source)) {
     std::vector<std::string> classes;
     for (auto& name : settings_.classes) {
         name = without_backslash(std::move(name));
@@ -44,7 +44,8 @@ ListenersRegistrar::ListenersRegistrar(ListenersSettings settings, OcsClient cli
 
 RegistrarReport ListenersRegistrar::reconcile(const Pass& pass) {
     RegistrarReport report{.source = settings_.source};
-    if (settings_.secret.empty() || settings_.public_url.empty()) {
+    const bool unknown_place = settings_.public_url.empty() && !settings_.relative;
+    if (settings_.secret.empty() || unknown_place) {
         const std::string what = settings_.secret.empty() ? "`secret`" : "`public_url`";
         end_with(report, {Trouble::Kind::Configuration, "Nothing is registered without " + what + "."});
         return report;
@@ -209,7 +210,7 @@ void ListenersRegistrar::say_what_is_worth_knowing(RegistrarReport& report) cons
         report.notices.emplace_back(
             "Nextcloud remembers its registered classes for 5 minutes: until then new registrations may miss events.");
     }
-    if (refused_as_local(settings_.public_url)) {
+    if (!settings_.relative && refused_as_local(settings_.public_url)) {
         report.notices.push_back(
             "Nextcloud calls a local address like " + where(settings_.public_url) +
             " only with `allow_local_remote_servers: true` in its config.php; otherwise each event "

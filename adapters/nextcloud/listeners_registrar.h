@@ -13,6 +13,7 @@ namespace orbridge::nextcloud {
 struct ListenersSettings {
     SourceId source;
     std::string public_url;
+    bool relative = false;             ///< by AppAPI, under our own path: Nextcloud knows where we are
     Secret secret;                     ///< sent back to us by Nextcloud as X-Orbridge-Secret
     std::vector<std::string> classes;  ///< what to register for
     /// Whether somebody asked for these classes by name: then each that is refused is a fault.

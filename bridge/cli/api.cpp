@@ -13,10 +13,26 @@
 
 namespace orbridge::cli {
 
+namespace {
+
+/// The commands read the environment before there is any other thread.
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
 std::string config_file(const Args& args) {
     if (args.has("config")) return args.get("config");
-    const std::string here = "config/orbridge.yaml";
-    return std::filesystem::exists(here) ? here : "/etc/orbridge/orbridge.yaml";
+    if (auto named = variable("ORBRIDGE_CONFIG"); !named.empty()) return named;
+    const std::string here = "config/orbridge.yaml", installed = "/etc/orbridge/orbridge.yaml";
+    for (const auto& file : {here, installed})
+        if (std::filesystem::exists(file)) return file;
+    if (variable("APP_ID").empty() || variable("APP_SECRET").empty()) return installed;
+    // Started by Nextcloud's AppAPI, without a file of ours: the environment has what is needed.
+    const auto kept = variable("APP_PERSISTENT_STORAGE") + "/orbridge.yaml";
+    return std::filesystem::exists(kept) ? kept : "/usr/share/orbridge/exapp.yaml";
 }
 
 std::optional<Settings> load_settings(const Args& args) {
@@ -28,17 +44,9 @@ std::optional<Settings> load_settings(const Args& args) {
     return std::nullopt;
 }
 
-std::string local_url(const std::string& listen) {
-    const auto colon = listen.rfind(':');
-    auto host = listen.substr(0, colon);
-    if (host.empty() || host == "0.0.0.0" || host == "*") host = "127.0.0.1";
-    if (host == "[::]" || host == "::") host = "[::1]";
-    return "http://" + host + (colon == std::string::npos ? "" : listen.substr(colon));
-}
-
-std::string bridge_url(const Settings& settings) {
-    const char* url = std::getenv("ORBRIDGE_URL");  // NOLINT(concurrency-mt-unsafe): the commands have one thread
-    return url != nullptr && *url != '\0' ? url : local_url(settings.http.listen);
+BridgePlace bridge_place(const Settings& settings) {
+    if (auto url = variable("ORBRIDGE_URL"); !url.empty()) return {url};
+    return {local_url(settings.http.listen), unix_socket_of(settings.http.listen)};
 }
 
 Exchange exchange_once(const HttpRequest& request) {
@@ -50,7 +58,7 @@ Exchange exchange_once(const HttpRequest& request) {
 }
 
 ApiClient::ApiClient(const Settings& settings)
-    : base_(bridge_url(settings)),
+    : place_(bridge_place(settings)),
       token_file_(std::filesystem::path(settings.store.path).parent_path() / "admin.token"),
       token_(settings.admin_token) {
     if (!token_.empty()) return;
@@ -73,21 +81,23 @@ Result<JsonPtr> ApiClient::call(const std::string& method, const std::string& pa
     }
     HttpRequest request;
     request.method = method;
-    request.url = base_ + path_and_query;
+    request.url = place_.url + path_and_query;
+    request.unix_socket = place_.unix_socket;
     request.headers = {{"Authorization", "Bearer " + token_.reveal()}, {"Content-Type", "application/json"}};
     request.body = body;
     request.timeout = seconds{60};
     request.answer_bytes_max = 64 << 20;
     const auto result = exchange_once(request);
     if (const auto* failure = std::get_if<TransportFailure>(&result)) {
-        return Error{Error::Kind::Unavailable, "cannot reach the bridge at " + base_ + ": " + failure->reason +
+        return Error{Error::Kind::Unavailable, "cannot reach the bridge at " + place_.url + ": " + failure->reason +
                                                    " (is `orbridge serve` running?)"};
     }
     const auto& response = std::get<HttpResponse>(result);
     auto json = JsonDocument::parse(response.body);
     if (response.status / 100 == 2 && json) return json;
     const auto message = json ? (*json)->root().path("error.message").string() : std::nullopt;
-    return Error{Error::Kind::Invalid, message.value_or("HTTP " + std::to_string(response.status) + " from " + base_)};
+    return Error{Error::Kind::Invalid,
+                 message.value_or("HTTP " + std::to_string(response.status) + " from " + place_.url)};
 }
 
 std::string query_of(const Args& args, const std::vector<std::string>& options) {

@@ -12,8 +12,18 @@ namespace orbridge::cli {
 
 /// Reads the configuration; prints all mistakes to standard error if there are any.
 std::optional<Settings> load_settings(const Args& args);
-/// The file that --config or the defaults name.
+/// The file: --config, else ORBRIDGE_CONFIG, else the first of ./config/orbridge.yaml and /etc/orbridge/orbridge.yaml
+/// that is there. Under Nextcloud's AppAPI (APP_ID and APP_SECRET) then orbridge.yaml in APP_PERSISTENT_STORAGE, else
+/// the one that comes with the program.
 std::string config_file(const Args& args);
+
+/// Where the running daemon is: ORBRIDGE_URL (a container or a test listens elsewhere than its file says), else
+/// as `listen` says.
+struct BridgePlace {
+    std::string url;
+    std::string unix_socket{};
+};
+BridgePlace bridge_place(const Settings& settings);
 
 /// Talks to the running daemon. Its address comes from `listen`, its token from `admin` or from the file
 /// the daemon made beside its store.
@@ -27,17 +37,10 @@ public:
 
 private:
     Result<JsonPtr> call(const std::string& method, const std::string& path_and_query, const std::string& body);
-    std::string base_;
+    BridgePlace place_;
     std::string token_file_;
     Secret token_;
 };
-
-/// `http://127.0.0.1:8080` for `0.0.0.0:8080`.
-std::string local_url(const std::string& listen);
-
-/// Where the running daemon is: ORBRIDGE_URL (a container or a test listens elsewhere than its file says), else
-/// as `listen` says.
-std::string bridge_url(const Settings& settings);
 
 /// One exchange from this process, outside any daemon.
 Exchange exchange_once(const HttpRequest& request);

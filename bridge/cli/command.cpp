@@ -5,14 +5,8 @@
 namespace orbridge::cli {
 namespace {
 
-const std::vector<Option> kCommon = {
-    {"config", "FILE", "configuration (default ./config/orbridge.yaml, then /etc/orbridge/orbridge.yaml)"},
-    {"json", "", "print JSON"},
-    {"help", "", "print this"},
-};
-
 const Option* find_option(const std::vector<Option>& own, const std::string& name) {
-    for (const auto* list : {&own, &kCommon}) {
+    for (const auto* list : {&own, &common_options()}) {
         const auto found = std::find_if(list->begin(), list->end(), [&](const Option& o) { return o.name == name; });
         if (found != list->end()) return &*found;
     }
@@ -62,11 +56,20 @@ Result<Args> Command::parse(const std::vector<std::string>& arguments) const {
     return args;
 }
 
+const std::vector<Option>& common_options() {
+    static const std::vector<Option> kCommon = {
+        {"config", "FILE", "configuration (default ./config/orbridge.yaml, then /etc/orbridge/orbridge.yaml)"},
+        {"json", "", "print JSON"},
+        {"help", "", "print this"},
+    };
+    return kCommon;
+}
+
 std::string Command::help() const {
     std::string text =
         "usage: orbridge " + name + (words.empty() ? "" : " " + words) + " [options]\n\n" + summary + "\n\n";
     for (const auto& option : options) text += option_line(option);
-    for (const auto& option : kCommon) text += option_line(option);
+    for (const auto& option : common_options()) text += option_line(option);
     return text;
 }
 

@@ -47,6 +47,9 @@ struct Command {
     std::string help() const;
 };
 
+/// What every command takes besides its own.
+const std::vector<Option>& common_options();
+
 /// Every command; one file of bridge/cli/ each.
 const std::vector<Command>& commands();
 
@@ -71,5 +74,6 @@ int run_subscriptions(const Args& args);
 int run_token(const Args& args);
 int run_check_url(const Args& args);
 int run_audit(const Args& args);
+int run_manual(const Args& args);
 
 }  // namespace orbridge::cli

@@ -156,6 +156,7 @@ const std::vector<Command>& commands() {
          0,
          run_audit},
         {"check-url", "<url>", "Explain whether a subscriber may be called back at a URL.", {}, 1, 1, run_check_url},
+        {"manual", "<man|bash>", "Print the man page, or a completion for bash.", {}, 1, 1, run_manual},
     };
     return kAll;
 }

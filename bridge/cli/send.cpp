@@ -67,8 +67,11 @@ int run_send(const Args& args) {
     } else {
         recorded.body = std::move(*text);
     }
-    const auto base = args.get("url", bridge_url(*settings));
-    const auto result = exchange_once(request_for(*source, base, std::move(recorded)));
+    const auto place = args.has("url") ? BridgePlace{args.get("url")} : bridge_place(*settings);
+    const auto& base = place.url;
+    auto request = request_for(*source, base, std::move(recorded));
+    request.unix_socket = place.unix_socket;
+    const auto result = exchange_once(request);
     if (const auto* failure = std::get_if<TransportFailure>(&result))
         return fail({Error::Kind::Unavailable, "cannot reach the bridge at " + where(base) + ": " + failure->reason});
     const auto& response = std::get<HttpResponse>(result);

@@ -9,6 +9,8 @@
 
 #include "bridge/app.h"
 #include "bridge/cli/api.h"
+#include "bridge/run/service.h"
+#include "bridge/run/worker.h"
 
 namespace orbridge::cli {
 namespace {
@@ -48,10 +50,26 @@ bool write_port_file(const std::string& file, int port) {
 }
 
 void reload(App& app, const std::string& file, Log& log) {
+    service::reloading();
     Complaints complaints;
     auto settings = read_settings(ConfigNode::load(file, complaints), complaints);
     if (complaints.empty()) app.reload(std::move(settings), complaints);
     for (const auto& line : complaints.lines()) log.error("reload.refused", {{"complaint", line}});
+    service::ready();
+}
+
+/// Says to systemd that we are alive, twice as often as it asks for, as long as we are. Nothing if it does not ask.
+std::optional<Worker> watch(App& app, Log& log) {
+    const auto interval = service::watchdog_interval();
+    if (!interval) return std::nullopt;
+    return std::optional<Worker>(std::in_place, [&app, &log, pause = *interval / 2] {
+        if (app.alive()) {
+            service::alive();
+        } else {
+            log.error("watchdog.no_answer", {{"reason", "the daemon does not answer itself; systemd will restart it"}});
+        }
+        return pause;
+    });
 }
 
 void wait_for_signals(App& app, const sigset_t& signals, const std::string& file, Log& log) {
@@ -77,7 +95,9 @@ int run_serve(const Args& args) {
     SystemRandom random;
     Log log(clock, level_of(settings->log_level), to_standard_error());
     Complaints complaints;
-    auto app = App::start(*settings, {clock, random, log}, complaints);
+    const auto socket = service::inherited_socket();
+    if (!socket) return fail(socket.error());
+    auto app = App::start(*settings, {clock, random, log, *socket}, complaints);
     if (!complaints.empty()) {
         for (const auto& line : complaints.lines()) std::cerr << line << "\n";
         return kConfiguration;
@@ -85,7 +105,11 @@ int run_serve(const Args& args) {
     if (!app) return fail(app.error());
     if (args.has("port-file") && !write_port_file(args.get("port-file"), (*app)->port()))
         return fail({Error::Kind::Unavailable, "cannot write " + args.get("port-file")});
+    service::ready();
+    auto watchdog = watch(**app, log);
     wait_for_signals(**app, signals, config_file(args), log);
+    service::stopping();
+    watchdog.reset();
     (*app)->stop();
     log.info("bridge.stopped");
     return kOk;

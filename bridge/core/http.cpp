@@ -33,6 +33,20 @@ std::size_t count_header(const Headers& headers, std::string_view name) {
                                                   [&](const Header& h) { return equal_ignoring_case(h.name, name); }));
 }
 
+std::string local_url(const std::string& listen) {
+    if (!unix_socket_of(listen).empty()) return "http://localhost";
+    const auto colon = listen.rfind(':');
+    auto host = listen.substr(0, colon);
+    if (host.empty() || host == "0.0.0.0" || host == "*") host = "127.0.0.1";
+    if (host == "[::]" || host == "::") host = "[::1]";
+    return "http://" + host + (colon == std::string::npos ? "" : listen.substr(colon));
+}
+
+std::string unix_socket_of(const std::string& listen) {
+    constexpr std::string_view kUnix = "unix:";
+    return listen.starts_with(kUnix) ? listen.substr(kUnix.size()) : std::string();
+}
+
 std::string where(std::string_view url) {
     std::string_view scheme;
     if (const auto end = url.find("://"); end != std::string_view::npos) {

@@ -52,6 +52,7 @@ struct Answer {
 struct HttpRequest {
     std::string method = "POST";
     std::string url;
+    std::string unix_socket{};  ///< a file to connect to instead of the URL's host
     Headers headers{};
     std::string body{};
     milliseconds connect_timeout{5'000};
@@ -81,6 +82,12 @@ struct TransportFailure {
 };
 
 using Exchange = std::variant<HttpResponse, TransportFailure>;
+
+/// How this machine reaches what listens so: `http://127.0.0.1:8080` for `0.0.0.0:8080`, `http://localhost` for
+/// `unix:<file>`, whose file is unix_socket_of().
+std::string local_url(const std::string& listen);
+/// The file of `unix:<file>`, else nothing.
+std::string unix_socket_of(const std::string& listen);
 
 /// `https://host:port/path` without user info and query: fit for logs.
 std::string where(std::string_view url);

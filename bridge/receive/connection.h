@@ -52,8 +52,9 @@ struct Connection {
     bool unread = false;       ///< something came in while nothing was read: epoll tells it only once
     bool close_after = false;  ///< this answer is the last
     bool told_continue = false;
-    std::string early;  ///< received, but of the next request
-    std::string out;    ///< of the answer, what the socket did not take at once
+    bool served = false;  ///< has had a whole request
+    std::string early;    ///< received, but of the next request
+    std::string out;      ///< of the answer, what the socket did not take at once
     std::size_t out_sent = 0;
     std::size_t drained = 0;
     std::size_t charged = 0;  ///< bytes counted against the limit for all

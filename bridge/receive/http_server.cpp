@@ -74,7 +74,8 @@ HttpServer::~HttpServer() { stop(milliseconds{0}); }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settings, HttpHandler handler, Log& log,
                                                       HttpOptions options) {
-    auto listener = Listener::open(settings.listen);
+    auto listener =
+        options.inherited_socket < 0 ? Listener::open(settings.listen) : Listener::adopt(options.inherited_socket);
     if (!listener) return listener.error();
     auto parts =
         std::make_unique<Parts>(settings, std::move(listener).value(), std::move(handler), log, std::move(options));

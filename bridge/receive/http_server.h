@@ -25,6 +25,8 @@ struct HttpOptions {
     /// What a refused request is told, where the usual error body will not do; `head` is as far as it was
     /// read, perhaps empty. The connection is closed behind it.
     std::function<Answer(const InboundRequest& head, const Refusal&)> refusal_answer{};
+    /// A socket that listens already, instead of `listen`: taken over, and left open for the next process. -1: none.
+    int inherited_socket = -1;
 };
 
 /// HTTP/1.1 for the requests of known senders: strict about where a request ends, patient with slow clients
@@ -40,7 +42,7 @@ public:
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// `127.0.0.1:8080`, as bound.
+    /// `127.0.0.1:8080` or `unix:<file>`, as bound.
     std::string address() const;
     int port() const;
 

@@ -18,6 +18,7 @@ constexpr std::uint64_t kFirstConnectionId = 2;
 constexpr int kEventsMax = 256;
 constexpr int kAcceptsPerTurn = 64;
 constexpr milliseconds kOutOfResourcesPause{100};
+constexpr milliseconds kFirstRequest{1'000};  // for a client that has just connected, when we stop
 constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::uint32_t kOutput = EPOLLOUT | EPOLLHUP | EPOLLERR;
@@ -92,7 +93,7 @@ int IoLoop::pause() {
 }
 
 void IoLoop::on_event(std::uint64_t id, std::uint32_t events) {
-    if (id == kListenerId) return accept_some();
+    if (id == kListenerId) return stop_begun_ ? void() : accept_some();
     if (id == kWakeId) return;  // take_posted() follows
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
@@ -240,7 +241,10 @@ void IoLoop::stop(milliseconds finish_within) {
 
 void IoLoop::begin_stop() {
     stop_begun_ = true;
-    accept_some();  // those in the kernel's queue believe they are connected
+    // Those in the kernel's queue believe they are connected. If the socket outlives us they are the next one's.
+    if (!listener_.kept_by_others()) accept_some();
+    // By hand, as epoll goes on watching a socket that somebody else keeps open.
+    watch(epoll_, listener_.fd(), 0, kListenerId, EPOLL_CTL_DEL);
     listener_.close();
     listen_again_ = kNever;
     const auto connections = connections_;
@@ -248,10 +252,19 @@ void IoLoop::begin_stop() {
         const std::lock_guard lock(connection->mutex);
         if (connection->phase != Connection::Phase::Reading) continue;
         read(connection, true);
-        if (connection->phase == Connection::Phase::Reading && !connection->parser.begun())
-            connection->phase = Connection::Phase::Closed;
+        if (connection->phase == Connection::Phase::Reading && !connection->parser.begun()) end_idle(*connection);
         if (connection->phase == Connection::Phase::Closed) remove(*connection);
     }
+}
+
+/// Between two requests a client must expect the end. One that has just connected is about to send its first.
+void IoLoop::end_idle(Connection& connection) {
+    if (connection.served) {
+        connection.phase = Connection::Phase::Closed;
+        return;
+    }
+    connection.deadline = std::min(connection.deadline, SteadyClock::now() + kFirstRequest);
+    arm(connection);
 }
 
 bool IoLoop::finished() {

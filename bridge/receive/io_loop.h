@@ -86,6 +86,7 @@ private:
     void post(std::uint64_t id);
 
     void begin_stop();
+    void end_idle(Connection& connection);
     bool finished();
 
     const HttpSettings settings_;

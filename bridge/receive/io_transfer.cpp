@@ -67,6 +67,7 @@ void IoLoop::hand_over(const ConnectionPtr& connection, std::string_view rest) {
     connection->request.request.peer = connection->peer;
     connection->parser = RequestParser(limits_);
     connection->told_continue = false;
+    connection->served = true;
     connection->close_after = !connection->request.keep_alive;
     connection->phase = Connection::Phase::Handling;
     connection->deadline = kNever;

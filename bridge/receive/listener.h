@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <string>
 #include <variant>
 
@@ -11,36 +10,38 @@ namespace orbridge {
 
 struct Accepted {
     Fd socket;         ///< non-blocking
-    std::string peer;  ///< IP address
+    std::string peer;  ///< IP address; `unix` over a unix socket
 };
 
-/// A listening TCP socket.
+/// A listening stream socket, TCP or unix.
 class Listener {
 public:
-    /// `host:port`, `[v6]:port`; port 0 is any free one. Invalid: no such form. Unavailable: cannot be bound.
+    /// `host:port`, `[v6]:port`, port 0 is any free one; or `unix:<file>`, which anybody who reaches the file may
+    /// connect to and which replaces a socket file left behind. Invalid: no such form. Unavailable: cannot be bound.
     static Result<Listener> open(const std::string& address);
-    Listener(Listener&&) noexcept;
-    Listener& operator=(Listener&&) noexcept;
-    ~Listener();
+    /// A socket that listens already and that somebody else keeps open beyond us. Takes `fd` over.
+    static Result<Listener> adopt(int fd);
 
-    int fd() const;
-    /// As bound; stay so when closed.
+    int fd() const { return socket_.get(); }
+    /// As bound; stay so when closed. `unix:<file>` and port 0 for a unix socket.
     const std::string& address() const { return address_; }
     int port() const { return port_; }
+    /// Whether connections that nobody accepts here will be accepted by the next process.
+    bool kept_by_others() const { return kept_by_others_; }
 
-    /// Refuses connections from then on.
-    void close();
+    /// From then on connections are refused, or wait for the next process.
+    void close() { socket_ = Fd(); }
 
     enum class None { Empty, OutOfResources };
     /// One waiting connection, or why there is none.
     std::variant<Accepted, None> accept();
 
 private:
-    struct Socket;
-    explicit Listener(std::unique_ptr<Socket> socket);
-    std::unique_ptr<Socket> socket_;
+    static Result<Listener> from(Fd socket);
+    Fd socket_;
     std::string address_;
     int port_ = 0;
+    bool kept_by_others_ = false;
 };
 
 }  // namespace orbridge

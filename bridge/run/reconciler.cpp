@@ -46,7 +46,11 @@ Reconciler::Reconciler(std::vector<Source> sources, Tools tools) : tools_(tools)
         const auto& id = entry.source.registrar->source();
         load_names(id);
         reports_.with([&](auto& reports) { reports[id].source = id; });
-        hold_if_refused_lately(entry);
+        if (entry.source.held) {
+            entry.due = entry.names_due = std::nullopt;
+        } else {
+            hold_if_refused_lately(entry);
+        }
         entries_.push_back(std::move(entry));
     }
 }
@@ -72,33 +76,48 @@ milliseconds Reconciler::step() {
 
 // ---- wishes -------------------------------------------------------------------------------------
 
-bool Reconciler::reconcile_soon(const SourceId& source) {
+bool Reconciler::wish(const SourceId& source, Wish wish) {
     const bool known = reports_.with([&](const auto& reports) { return reports.contains(source); });
-    if (known) wishes_.with([&](auto& wishes) { wishes[source] = Wish::Register; });
+    const std::lock_guard lock(wishes_mutex_);
+    if (known) wishes_.open[source] = wish;
     return known;
+}
+
+bool Reconciler::reconcile_soon(const SourceId& source) { return wish(source, Wish::Register); }
+
+bool Reconciler::unregister_soon(const SourceId& source) { return wish(source, Wish::Unregister); }
+
+bool Reconciler::wait_until_done(milliseconds limit) {
+    std::unique_lock lock(wishes_mutex_);
+    return wishes_done_.wait_for(lock, limit, [&] { return wishes_.open.empty() && wishes_.being_done == 0; });
 }
 
 void Reconciler::reconcile_all_soon() {
     for (const auto& report : reports()) reconcile_soon(report.source);
 }
 
-bool Reconciler::unregister_soon(const SourceId& source) {
-    const bool known = reports_.with([&](const auto& reports) { return reports.contains(source); });
-    if (known) wishes_.with([&](auto& wishes) { wishes[source] = Wish::Unregister; });
-    return known;
-}
-
 void Reconciler::take_wish(Entry& entry) {
     const auto& source = entry.source.registrar->source();
-    const auto wish = wishes_.with([&](auto& wishes) { return std::exchange(wishes[source], Wish::Nothing); });
+    auto wish = Wish::Register;
+    {
+        const std::lock_guard lock(wishes_mutex_);
+        const auto found = wishes_.open.find(source);
+        if (found == wishes_.open.end()) return;
+        wish = found->second;
+        wishes_.open.erase(found);
+        ++wishes_.being_done;
+    }
     const auto now = tools_.clock.now();
     if (wish == Wish::Register) {
         entry.due = entry.names_due = now;
         entry.failures = entry.names_failures = 0;
         entry.afresh = true;
-    } else if (wish == Wish::Unregister) {
+    } else {
         unregister(entry, now);
     }
+    const std::lock_guard lock(wishes_mutex_);
+    --wishes_.being_done;
+    wishes_done_.notify_all();
 }
 
 // ---- passes -------------------------------------------------------------------------------------

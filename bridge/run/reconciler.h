@@ -1,7 +1,9 @@
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ public:
         std::unique_ptr<Registrar> registrar;
         milliseconds every{std::chrono::minutes{5}};
         milliseconds names_every{std::chrono::minutes{10}};
+        bool held = false;  ///< nothing by itself before reconcile_soon()
     };
     struct Tools {  ///< must outlive the reconciler
         Store& store;
@@ -49,10 +52,17 @@ public:
     /// Remove everything of ours at a source, and leave it alone from then on until reconcile_soon().
     bool unregister_soon(const SourceId& source);
 
+    /// Waits until everything wished for before is done. False: not within the limit.
+    bool wait_until_done(milliseconds limit);
+
     std::vector<RegistrarReport> reports() const;
 
 private:
-    enum class Wish { Nothing, Register, Unregister };
+    enum class Wish { Register, Unregister };
+    struct Wishes {
+        std::map<SourceId, Wish> open;
+        int being_done = 0;
+    };
     struct Entry {
         Source source;
         std::optional<TimePoint> due, names_due;  ///< nothing: not by itself
@@ -63,6 +73,7 @@ private:
     void load_names(const SourceId& source);
     void save_names(const SourceId& source, const Slugs& slugs);
     void hold_if_refused_lately(Entry& entry);
+    bool wish(const SourceId& source, Wish wish);
     void take_wish(Entry& entry);
     void reconcile(Entry& entry, TimePoint now);
     void unregister(Entry& entry, TimePoint now);
@@ -77,7 +88,9 @@ private:
 
     Tools tools_;
     std::vector<Entry> entries_;
-    Guarded<std::map<SourceId, Wish>> wishes_;
+    std::mutex wishes_mutex_;
+    std::condition_variable wishes_done_;
+    Wishes wishes_;
     Guarded<std::map<SourceId, RegistrarReport>> reports_;
 };
 

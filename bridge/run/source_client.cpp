@@ -60,6 +60,19 @@ bool private_ipv4(std::string_view host) {
            (a == 169 && b == 254) || (a == 100 && b >= 64 && b < 128) || (a == 192 && b == 0 && c == 0);
 }
 
+/// For AppAPI see nextcloud.md §5.4: without a user, what is open to apps; with one, what is open to that user.
+Headers credentials_of(const SourceAccess& access) {
+    if (access.app_api) {
+        const auto& app = *access.app_api;
+        return {{"AA-VERSION", app.app_api_version},
+                {"EX-APP-ID", app.id},
+                {"EX-APP-VERSION", app.version},
+                {"AUTHORIZATION-APP-API", to_base64(access.user + ":" + app.secret.reveal())}};
+    }
+    if (!access.bearer.empty()) return {{"Authorization", "Bearer " + access.bearer.reveal()}};
+    return {{"Authorization", "Basic " + to_base64(access.user + ":" + access.password.reveal())}};
+}
+
 std::string host_of(std::string_view url) {
     std::string text = where(url);
     if (const auto scheme = text.find("://"); scheme != std::string::npos) text.erase(0, scheme + 3);
@@ -78,19 +91,18 @@ SourceAccess access_of(const SourceSettings& settings) {
             settings.user,
             settings.password,
             settings.bearer,
+            settings.app_api,
             std::max(settings.timeout, kTimeoutLeast),
             settings.answer_bytes_max};
 }
 
 HttpRequest source_request(const SourceAccess& access, std::string method, std::string_view path, std::string body) {
     HttpRequest request{.method = std::move(method), .url = access.base + std::string(path), .body = std::move(body)};
-    const auto credentials = access.bearer.empty() ? "Basic " + to_base64(access.user + ":" + access.password.reveal())
-                                                   : "Bearer " + access.bearer.reveal();
+    request.headers = credentials_of(access);
     // An Accept with `html` in it would turn refusals into redirects to pages.
-    request.headers = {{"Authorization", credentials},
-                       {"OCS-APIRequest", "true"},
-                       {"Accept", "application/json"},
-                       {"User-Agent", "orbridge/" ORBRIDGE_VERSION}};
+    request.headers.insert(
+        request.headers.end(),
+        {{"OCS-APIRequest", "true"}, {"Accept", "application/json"}, {"User-Agent", "orbridge/" ORBRIDGE_VERSION}});
     if (!request.body.empty()) request.headers.push_back({"Content-Type", "application/json"});
     request.timeout = access.timeout;
     request.answer_bytes_max = access.answer_bytes_max;

@@ -23,6 +23,18 @@ bool is_variable_name(const std::string& name) {
            std::all_of(name.begin(), name.end(), fits);
 }
 
+/// Of what stands between the braces.
+Result<std::string> value_of(const std::string& inside) {
+    const auto fallback = inside.find(":-");
+    const auto name = inside.substr(0, fallback);
+    if (!is_variable_name(name)) return invalid(kNoVariable);
+    // Nothing here ever changes the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
+    const char* value = std::getenv(name.c_str());
+    if (fallback != std::string::npos && (value == nullptr || *value == '\0')) return inside.substr(fallback + 2);
+    if (value == nullptr) return invalid("the environment variable " + name + " is not set");
+    return std::string(value);
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& name, std::size_t bytes_max) {
@@ -54,12 +66,10 @@ Result<std::string> expand_environment(const std::string& text) {
             continue;
         }
         const auto end = text.find('}', begin);
-        const auto name = end == std::string::npos ? std::string() : text.substr(begin + 2, end - begin - 2);
-        if (!is_variable_name(name)) return invalid(kNoVariable);
-        // Nothing here ever changes the environment. NOLINTNEXTLINE(concurrency-mt-unsafe)
-        const char* value = std::getenv(name.c_str());
-        if (value == nullptr) return invalid("the environment variable " + name + " is not set");
-        expanded += value;
+        const auto inside = end == std::string::npos ? std::string() : text.substr(begin + 2, end - begin - 2);
+        auto value = value_of(inside);
+        if (!value) return value;
+        expanded += *value;
         from = end + 1;
     }
 }

@@ -11,7 +11,8 @@ namespace orbridge {
 /// does not name it.
 Result<std::string> read_file(const std::string& name, std::size_t bytes_max);
 
-/// `${NAME}` from the environment, `$${` a literal `${`. Invalid: a variable that is not set, named.
+/// `${NAME}` from the environment, `${NAME:-text}` too, or the text if it is not set or empty; `$${` a literal `${`.
+/// Invalid: a variable that is not set and has no such text, named.
 Result<std::string> expand_environment(const std::string& text);
 
 }  // namespace orbridge

@@ -76,6 +76,7 @@ Facts facts_of(const SourceSettings& source) {
                       {"user", shown(source.user)},
                       {"password", hidden(source.password)},
                       {"token", hidden(source.bearer)},
+                      {"login", shown(source.app_api ? "app_api" : "password")},
                       {"secret", hidden(source.secrets)},
                       {"hook_token", hidden(source.hook_token)},
                       {"verify", shown(source.unverified ? "none" : "auto")},

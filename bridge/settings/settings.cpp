@@ -24,7 +24,7 @@ HttpSettings read_http(const ConfigNode& root) {
     HttpSettings http;
     http.listen = root.text("listen", http.listen);
     if (!is_listen_address(http.listen))
-        root["listen"].complain("expected an address and a port, like 0.0.0.0:8080 or [::]:8080");
+        root["listen"].complain("expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`");
     const auto node = root["http"];
     http.body_bytes_max = node.size("body_bytes_max", http.body_bytes_max, kKiB, 64 * kMiB);
     http.header_bytes_max = node.size("header_bytes_max", http.header_bytes_max, kKiB, kMiB);
@@ -177,7 +177,8 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.replay = read_replay(root);
     settings.backlog = read_backlog(root);
     settings.mappings = read_mappings(root);
-    settings.sources = read_sources(root);
+    settings.exapp = read_exapp(root, settings.http);
+    settings.sources = read_sources(root, settings.exapp);
     check_replay_memory(settings.sources, settings.store.retention_finished);
     settings.targets = read_targets(root);
     settings.routes = read_routes(root, settings.sources, settings.targets);

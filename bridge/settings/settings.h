@@ -21,7 +21,7 @@
 namespace orbridge {
 
 struct HttpSettings {
-    std::string listen = "0.0.0.0:8080";  ///< port 0: any free one, printed at start
+    std::string listen = "0.0.0.0:8080";  ///< port 0: any free one, printed at start; or `unix:<file>`
     std::size_t body_bytes_max = 1 << 20;
     std::size_t header_bytes_max = 64 << 10;
     int threads_max = 128;                 ///< requests served at once
@@ -82,6 +82,15 @@ struct PollSettings {
     std::size_t objects_max = 1'000'000;                      ///< of one list that can be compared
 };
 
+/// Who we are to a Nextcloud that runs us as an ExApp (nextcloud.md §5): what both sides show each other.
+struct AppApiSettings {
+    std::string id;
+    std::string version;          ///< never empty: Nextcloud refuses an empty one
+    std::string app_api_version;  ///< of Nextcloud's AppAPI
+    Secret secret;
+    std::string url;  ///< of the Nextcloud
+};
+
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
@@ -91,6 +100,7 @@ struct SourceSettings {
     std::string user;     ///< with `password`: Basic
     Secret password;
     Secret bearer;                            ///< `token`: instead of user and password
+    std::optional<AppApiSettings> app_api{};  ///< `login: app_api`: as an ExApp; `user` then is who to act as
     std::vector<Secret> secrets;              ///< `secret`: of push intakes; the first is registered, all are accepted
     bool unverified = false;                  ///< `verify: none`: whoever reaches us is believed
     Secret hook_token;                        ///< bearer token OpenRegister uses towards /engine
@@ -178,6 +188,7 @@ struct Settings {
     std::string file;
     HttpSettings http;
     std::string public_url;
+    std::optional<AppApiSettings> exapp{};  ///< we are an ExApp of this Nextcloud
     StoreSettings store;
     ReplaySettings replay;
     BacklogSettings backlog;

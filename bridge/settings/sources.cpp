@@ -22,8 +22,27 @@ std::string read_type(const ConfigNode& node) {
     return node.word("type", kTypes, "");
 }
 
-void read_credentials(const ConfigNode& node, SourceSettings& source) {
+/// As an ExApp: no password, no secret of one's own to choose, no address of ours to tell.
+void read_app_api(const ConfigNode& node, const std::optional<AppApiSettings>& exapp, SourceSettings& source) {
+    if (!exapp) {
+        node["login"].complain(
+            "`app_api` is only for a bridge that runs as a Nextcloud ExApp, expected the section "
+            "`exapp` at the top of the file");
+        return;
+    }
+    for (const auto* key : {"password", "password_file", "token", "token_file"})
+        if (node[key].present()) node[key].complain("does not go with `login: app_api`");
+    source.app_api = exapp;
+    source.url = exapp->url;
+    const auto before = std::move(source.secrets);
+    // Nextcloud shows it with each event, besides the app's secret, which other ways in carry too.
+    source.secrets = {Secret(to_hex(hmac_sha256(exapp->secret.reveal(), "orbridge ingest " + source.id.value)))};
+    source.secrets.insert(source.secrets.end(), before.begin(), before.end());
+}
+
+void read_login(const ConfigNode& node, SourceSettings& source) {
     source.user = node.text("user", "");
+    if (source.app_api) return;
     source.password = node.secret("password", false);
     source.bearer = node.secret("token", false);
     const bool has_user = node["user"].present();
@@ -62,7 +81,11 @@ void check_fit(const ConfigNode& node, const SourceSettings& source) {
         if (node[key].present()) node[key].complain("does not fit `type: nextcloud`, only openregister has it");
 }
 
-void check_secret(const ConfigNode& node) {
+void check_secret(const ConfigNode& node, const SourceSettings& source) {
+    if (source.app_api && node["verify"].as_text() == "none")
+        node["verify"].complain("`none` does not go with `login: app_api`");
+    if (source.app_api) return;
+
     const bool has_secret = node["secret"].present() || node["secret_file"].present();
     const bool unverified = node["verify"].as_text() == "none";
     if (has_secret && unverified)
@@ -73,11 +96,32 @@ void check_secret(const ConfigNode& node) {
         "`secret_file: <file>` or `secret: ${NAME}`");
 }
 
+bool hook_token_given(const ConfigNode& node) {
+    return node["hook_token"].present() || node["hook_token_file"].present();
+}
+
+/// Events of Nextcloud itself come by AppAPI; OpenRegister's own webhooks and hooks need an address and an account.
+void check_app_api_register(const ConfigNode& root, const ConfigNode& node, const SourceSettings& source) {
+    const bool direct = contains(source.intakes_wanted, "webhooks") || contains(source.intakes_wanted, "hooks");
+    if (!direct) return;
+    if (source.user.empty())
+        node["user"].complain("missing, expected the account to act as at OpenRegister, which knows no apps");
+    if (root.text("public_url", "").empty())
+        node.complain("cannot register webhooks or hooks without `public_url` at the top of the file");
+}
+
 /// What registering at the source takes.
 void check_register(const ConfigNode& root, const ConfigNode& node, const SourceSettings& source) {
     if (contains(source.intakes_wanted, "off") || source.intakes_wanted.empty()) return;
     if (source.unverified)
         node["verify"].complain("`none` does not go with registering, expected a `secret`, or `register: off`");
+    const bool wants_hooks = contains(source.intakes_wanted, "hooks") || !source.schemas.empty();
+    if (source.type == "openregister" && wants_hooks && source.hook_token.empty() && !hook_token_given(node)) {
+        node["hook_token"].complain(
+            "missing, schema hooks need the token OpenRegister is to show: "
+            "`hook_token_file: <file>` or `hook_token: ${NAME}`");
+    }
+    if (source.app_api) return check_app_api_register(root, node, source);
     if (!node["url"].present())
         node["url"].complain("missing, expected the address of the Nextcloud to register at, or `register: off`");
     if (!root["public_url"].present()) {
@@ -90,12 +134,6 @@ void check_register(const ConfigNode& root, const ConfigNode& node, const Source
         node.complain(
             "cannot register without credentials, expected `user` and `password_file`, or `token_file`; or "
             "`register: off`");
-    }
-    const bool wants_hooks = contains(source.intakes_wanted, "hooks") || !source.schemas.empty();
-    if (source.type == "openregister" && wants_hooks && !has("hook_token") && !has("hook_token_file")) {
-        node["hook_token"].complain(
-            "missing, schema hooks need the token OpenRegister is to show: "
-            "`hook_token_file: <file>` or `hook_token: ${NAME}`");
     }
 }
 
@@ -120,7 +158,8 @@ std::optional<PollSettings> read_poll(const ConfigNode& source, const std::strin
     const auto word = node.is_map() ? std::optional<std::string>() : node.as_text();
     if (word && *word == "off") return std::nullopt;
     if (type != "openregister") node.complain("only `type: openregister` can be polled");
-    if (!source["url"].present()) node.complain("needs the source's `url`, and who to log in as");
+    const bool known = source["url"].present() || source["login"].as_text() == "app_api";
+    if (!known) node.complain("needs the source's `url`, and who to log in as");
     PollSettings poll;
     if (word) {
         if (*word != "on") node.complain("expected on, off, or a section of settings");
@@ -143,7 +182,8 @@ std::optional<PollSettings> read_poll(const ConfigNode& source, const std::strin
     return poll;
 }
 
-SourceSettings read_source(const ConfigNode& root, const std::string& name, const ConfigNode& node) {
+SourceSettings read_source(const ConfigNode& root, const std::optional<AppApiSettings>& exapp, const std::string& name,
+                           const ConfigNode& node) {
     check_name(node, name);
     SourceSettings source;
     source.id = {name};
@@ -158,8 +198,9 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
         return source;
     }
     source.url = node.url("url", false);
-    read_credentials(node, source);
     source.secrets = node.secrets("secret", false);
+    if (node.word("login", {"password", "app_api"}, "password") == "app_api") read_app_api(node, exapp, source);
+    read_login(node, source);
     source.hook_token = node.secret("hook_token", false);
     source.unverified = node.word("verify", {"auto", "none"}, "auto") == "none";
     source.paths = node.texts("paths", {});
@@ -174,7 +215,7 @@ SourceSettings read_source(const ConfigNode& root, const std::string& name, cons
     source.limit = read_rate(node["limit"]);
     source.node = node;
     check_fit(node, source);
-    check_secret(node);
+    check_secret(node, source);
     check_register(root, node, source);
     node.done();
     return source;
@@ -211,11 +252,11 @@ void check_paths(const std::vector<SourceSettings>& sources) {
 
 }  // namespace
 
-std::vector<SourceSettings> read_sources(const ConfigNode& root) {
+std::vector<SourceSettings> read_sources(const ConfigNode& root, const std::optional<AppApiSettings>& exapp) {
     std::vector<SourceSettings> sources;
     const auto node = root["sources"];
     if (!node.present()) node.complain("missing, expected at least one source");
-    for (const auto& [name, source] : node.entries()) sources.push_back(read_source(root, name, source));
+    for (const auto& [name, source] : node.entries()) sources.push_back(read_source(root, exapp, name, source));
     check_paths(sources);
     return sources;
 }

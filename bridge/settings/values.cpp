@@ -88,6 +88,7 @@ std::string format_number(double number) {
 }
 
 bool is_listen_address(std::string_view text) {
+    if (text.starts_with("unix:")) return text.substr(5).starts_with('/');
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos || !is_authority(text.substr(0, colon))) return false;
     const auto port = parse_integer(text.substr(colon + 1));

@@ -28,7 +28,7 @@ std::string format_number(double number);
 /// What is wrong with an http(s) URL; nothing if it is fine. Never quotes it: it may hold a secret.
 std::optional<std::string> url_fault(std::string_view url);
 
-/// `0.0.0.0:8080`, `[::]:0`, `localhost:8080`
+/// `0.0.0.0:8080`, `[::]:0`, `localhost:8080`, `unix:/run/orbridge.sock`
 bool is_listen_address(std::string_view text);
 
 /// How many letters to add, drop, change or swap to make one of the other.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bridge/verify/app_api.h"
 #include "bridge/verify/first_present.h"
 #include "bridge/verify/hmac_sha256.h"
 #include "bridge/verify/shared_token.h"
@@ -45,6 +46,15 @@ const std::vector<Use>& uses() {
     return kUses;
 }
 
+/// What OpenRegister itself sends does not come by AppAPI: its signature, and the token of its hooks.
+std::shared_ptr<const Verifier> way_of(const Scheme& scheme, const std::vector<Secret>& secrets,
+                                       const Credentials& credentials, bool hooks) {
+    auto way = scheme.make(scheme.header, secrets);
+    const bool direct = hooks || scheme.name == "openregister-signature";
+    if (direct || credentials.app_id.empty()) return way;
+    return std::make_shared<AppApi>(credentials.app_id, credentials.app_secret, std::move(way));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_type, Intake intake,
@@ -62,7 +72,7 @@ Result<std::shared_ptr<const Verifier>> verifier_for(std::string_view source_typ
     std::vector<FirstPresent::Way> ways;
     for (const auto name : use->schemes) {
         for (const auto& scheme : kSchemes)
-            if (scheme.name == name) ways.push_back({scheme.header, scheme.make(scheme.header, secrets)});
+            if (scheme.name == name) ways.push_back({scheme.header, way_of(scheme, secrets, credentials, hooks)});
     }
     return std::shared_ptr<const Verifier>(std::make_shared<FirstPresent>(std::move(ways)));
 }

@@ -13,6 +13,8 @@ namespace orbridge {
 struct Credentials {
     std::vector<Secret> secrets;      ///< of push intakes
     std::vector<Secret> hook_tokens;  ///< bearer tokens OpenRegister uses towards /engine
+    std::string app_id{};             ///< as an ExApp: what AppAPI shows, besides the secret, with each event
+    Secret app_secret{};
 };
 
 /// How senders prove themselves, by source type and intake:
@@ -22,6 +24,7 @@ struct Credentials {
 /// | hooks             | `Authorization: Bearer <hook token>`                                          |
 /// | any other         | `X-Webhook-Signature`, else `X-Orbridge-Secret`, else `Authorization: Bearer` |
 ///
+/// As an ExApp the last two are believed only of AppAPI: with its two headers besides.
 /// The first of these headers that is there decides alone: a wrong signature is not mended by a right token.
 /// `nextcloud` sources have no signature, so for them the header `X-Webhook-Signature` means nothing.
 /// None of them there: Unauthorized.

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 REDIRECTS_MAX = 5
 
@@ -53,7 +53,7 @@ async def send_once(method, url, headers, body, timeout, connect_timeout):
         async with asyncio.timeout(timeout or None):
             try:
                 async with asyncio.timeout(connect_timeout):
-                    reader, writer = await asyncio.open_connection(place.hostname, port, ssl=tls(place))
+                    reader, writer = await connect(place, port)
             except OSError:
                 where = f"{place.hostname} port {port} after 0 ms: Couldn't connect to server"
                 return Answer(error=f"cURL error 7: Failed to connect to {where}{see(url)}"), None
@@ -71,6 +71,12 @@ async def send_once(method, url, headers, body, timeout, connect_timeout):
         return Answer(error=f"cURL error 56: Recv failure: Connection reset by peer{see(url)}", partial=True), None
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError):
         return Answer(error=f"cURL error 52: Empty reply from server{see(url)}"), None
+
+
+async def connect(place, port):
+    if place.scheme == "http+unix":  # the host is the percent-encoded name of a socket
+        return await asyncio.open_unix_connection(unquote(place.netloc))
+    return await asyncio.open_connection(place.hostname, port, ssl=tls(place))
 
 
 def tls(place):

@@ -257,13 +257,14 @@ def write_port(path, port):
     os.replace(part, path)
 
 
-async def serve(server, flags, name):
-    """Runs until SIGTERM or SIGINT."""
+async def serve(server, flags, name, listening=lambda port: None):
+    """Runs until SIGTERM or SIGINT. `listening` is told the port before anybody else."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     port = await server.start(flags.host, flags.port)
+    listening(port)
     print(f"{name} stand-in on http://{flags.host}:{port}", file=sys.stderr, flush=True)
     if flags.port_file:
         write_port(flags.port_file, port)

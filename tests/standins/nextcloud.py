@@ -15,6 +15,7 @@ import captures
 import httpd
 import openregister_api
 from httpd import Response, json_response
+from nextcloud_appapi import AppApi
 from nextcloud_listeners import Listeners, ocs
 from nextcloud_login import Denied, Login
 from openregister_objects import Objects
@@ -44,6 +45,8 @@ class Nextcloud:
             apps[name] = tuple(rest.partition("@")[::2])
         self.login = Login(admins, plain, apps)
         self.listeners = Listeners(self.login, version, flags.or_classes_compatible)
+        self.appapi = AppApi(self.login, version, lambda: self.url)
+        self.listeners.app_is_there = lambda app: app in self.login.apps and self.appapi.serves(app)
         self.store = openregister_api.Store()
         self.sender = Sender(self.store, flags.wired, version)
         self.objects = Objects(self.store, flags.realtime)
@@ -56,8 +59,13 @@ class Nextcloud:
                          "POST work": self.do_work, "GET changes": lambda _: self.work.told,
                          "GET work": lambda _: self.work.summary(), "GET reads": self.reads,
                          "POST fill": self.work.fill, "POST quirks": self.set_quirks, "POST expire": self.expire,
-                         "POST commit": self.commit, "POST hold": self.hold}
+                         "POST commit": self.commit, "POST hold": self.hold, "GET exapps": self.appapi.show,
+                         "POST exapp-deploy": self.appapi.deploy, "POST exapp-install": self.appapi.install,
+                         "POST exapp-enable": self.appapi.enable, "POST exapp-disable": self.appapi.disable,
+                         "POST exapp-unregister": self.appapi.unregister(self.listeners),
+                         "POST exapp-browse": self.appapi.browse}
         self.held = None  # (part of the target, event): answers that wait
+        self.url = ""  # known once it listens
         self.seen = collections.deque(maxlen=10_000)
 
     def handle(self, request):
@@ -83,6 +91,8 @@ class Nextcloud:
         if self.mode["maintenance"]:
             headers = {"X-Nextcloud-Maintenance-Mode": "1"}
             raise Denied(503, 503, "Service unavailable", headers=headers)
+        if request.path.startswith("/ocs/v1.php/apps/app_api/"):
+            return self.within(request, self.appapi.handle(request))
         if request.path.startswith("/ocs/"):
             return self.listeners.handle(request, self.disabled("webhook_listeners"))
         if request.path.startswith(openregister_api.BASE):
@@ -263,7 +273,12 @@ def parse_flags(arguments=None):
 
 def main():
     flags = parse_flags()
-    asyncio.run(httpd.serve(httpd.Server(Nextcloud(flags).handle), flags, "Nextcloud"))
+    nextcloud = Nextcloud(flags)
+
+    def listening(port):
+        nextcloud.url = f"http://{flags.host}:{port}"
+
+    asyncio.run(httpd.serve(httpd.Server(nextcloud.handle), flags, "Nextcloud", listening))
 
 
 if __name__ == "__main__":

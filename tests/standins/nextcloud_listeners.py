@@ -73,6 +73,7 @@ class Listeners:
         self.login = login
         self.version = version
         self.or_classes_compatible = or_classes_compatible
+        self.app_is_there = lambda app: app in login.apps
         self.rows = {}
         self.secrets = {}  # id -> authData in clear
         self.last_id = 0
@@ -194,7 +195,10 @@ class Listeners:
         url, headers = row["uri"], [("User-Agent", f"Nextcloud-Server-Crawler/{self.version}.0.1"),
                                     ("Accept-Encoding", "gzip")]
         headers += list((row["headers"] or {}).items()) + list((self.secrets[row["id"]] or {}).items())
-        if url.startswith("/") and row["appId"] in self.login.apps:
+        if url.startswith("/") and not self.app_is_there(row["appId"]):
+            return {"kind": "listener", "id": row["id"], "status": None, "answer": "", "success": False,
+                    "error": "ExApp not found or disabled"}
+        if url.startswith("/"):
             secret, base = self.login.apps[row["appId"]]
             url = base + url
             headers += exapp_headers(row["appId"], secret, self.version)
