@@ -296,8 +296,8 @@ std::unique_ptr<Registrar> make_source_registrar(const SourceSettings& settings,
     const openregister::ApiClient api(access, exchange);
     SourceRegistrar::Parts parts;
     parts.listeners = std::make_unique<nextcloud::ListenersRegistrar>(
-        nextcloud::ListenersSettings{settings.id, public_url, settings.app_api.has_value(), secret, classes,
-                                     openregister || chosen(settings), openregister},
+        nextcloud::ListenersSettings{settings.id, public_url, secret, classes, openregister || chosen(settings),
+                                     openregister, settings.app_api.has_value()},
         nextcloud::OcsClient(access, exchange), store);
     // OpenRegister's own ways out know neither AppAPI nor where an ExApp is.
     const bool direct = !settings.app_api || (!settings.user.empty() && !public_url.empty());

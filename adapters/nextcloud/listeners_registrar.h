@@ -13,13 +13,14 @@ namespace orbridge::nextcloud {
 struct ListenersSettings {
     SourceId source;
     std::string public_url;
-    bool relative = false;             ///< by AppAPI, under our own path: Nextcloud knows where we are
     Secret secret;                     ///< sent back to us by Nextcloud as X-Orbridge-Secret
     std::vector<std::string> classes;  ///< what to register for
     /// Whether somebody asked for these classes by name: then each that is refused is a fault.
     bool classes_chosen = false;
     /// The classes are all taken or none: after the first refusal the others are not asked for.
     bool all_or_none = false;
+    /// By AppAPI, under our own path: Nextcloud knows where we are.
+    bool relative = false;
 };
 
 /// Registers the source's ingest address with webhook_listeners, one row per event class. Rows are ours if

@@ -22,6 +22,7 @@ sigset_t block_signals() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGCHLD, SIG_IGN);  // as PID 1 of a container we are left with children of others: none stays a zombie
     std::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error of that write, like a full disk
     return set;
 }

@@ -85,7 +85,8 @@ std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Don
     }
     curl_easy_setopt(handle_, CURLOPT_URL, request_.url.c_str());
     set_timeouts();
-    name_ = request_.unix_socket.empty() ? name_to_look_up(request_.url) : std::string();
+    name_.reset();
+    if (request_.unix_socket.empty()) name_ = name_to_look_up(request_.url);
     if (!request_.unix_socket.empty())
         curl_easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
     return std::nullopt;

@@ -91,9 +91,9 @@ SourceAccess access_of(const SourceSettings& settings) {
             settings.user,
             settings.password,
             settings.bearer,
-            settings.app_api,
             std::max(settings.timeout, kTimeoutLeast),
-            settings.answer_bytes_max};
+            settings.answer_bytes_max,
+            settings.app_api};
 }
 
 HttpRequest source_request(const SourceAccess& access, std::string method, std::string_view path, std::string body) {

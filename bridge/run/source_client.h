@@ -33,9 +33,9 @@ struct SourceAccess {
     std::string user;
     Secret password;
     Secret bearer;
-    std::optional<AppApiSettings> app_api;  ///< instead of the password and the bearer token
     milliseconds timeout{30'000};
     std::size_t answer_bytes_max = 8 << 20;
+    std::optional<AppApiSettings> app_api{};  ///< instead of the password and the bearer token
 };
 SourceAccess access_of(const SourceSettings& settings);
 

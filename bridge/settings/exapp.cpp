@@ -14,8 +14,7 @@ std::string variable(const char* name) {
 /// A key, or else the variable of AppAPI's that says the same.
 std::string required(const ConfigNode& node, const char* key, const char* name) {
     auto text = node.text(key, variable(name));
-    if (text.empty())
-        node[key].complain(std::string("missing, and the environment variable ") + name + " is not set");
+    if (text.empty()) node[key].complain(std::string("missing, and the environment variable ") + name + " is not set");
     return text;
 }
 
@@ -52,8 +51,7 @@ std::optional<AppApiSettings> read_exapp(const ConfigNode& root, HttpSettings& h
     exapp.url = nextcloud_url(node);
     exapp.secret = node.secret("secret", false);
     if (exapp.secret.empty()) exapp.secret = Secret(variable("APP_SECRET"));
-    if (exapp.secret.empty())
-        node["secret"].complain("missing, and the environment variable APP_SECRET is not set");
+    if (exapp.secret.empty()) node["secret"].complain("missing, and the environment variable APP_SECRET is not set");
     node.done();
     if (!root["listen"].present()) http.listen = listen_of(http.listen);
     return exapp;

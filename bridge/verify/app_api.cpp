@@ -23,7 +23,8 @@ Result<Proof> AppApi::verify(const InboundRequest& request, TimePoint now) const
     // Account names may have no colon in them, AppAPI's secrets have none either.
     const bool good = equal_constant_time(std::string_view(*decoded).substr(colon + 1), secret_.reveal());
     const bool ours = *find_header(request.headers, kId) == id_;
-    if (!good || !ours || secret_.empty()) return unauthorized(std::string(kAuthorization) + " holds an unknown secret");
+    if (!good || !ours || secret_.empty())
+        return unauthorized(std::string(kAuthorization) + " holds an unknown secret");
     return then_ ? then_->verify(request, now) : Proof{};
 }
 

@@ -86,9 +86,9 @@ def send_capture(port, capture, path, body=None, replace=None):
 class Process:
     must_end_well = False
 
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, env=None, cwd=None):
         self.log = open(log, "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=env)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=env, cwd=cwd)
 
     @property
     def pid(self):

@@ -40,7 +40,7 @@ struct Place {
             put("mappings/" + std::string(mapping) + ".yaml", "");
         for (const auto* secret : {"nextcloud_app_password", "ingest_secret", "ingest_secret_before", "hook_token",
                                    "windmill_token", "admin_token", "github_webhook_secret", "meta_app_secret",
-                                   "meta_verify_token", "billing_token", "callback_secret"})
+                                   "meta_verify_token", "billing_token", "callback_secret", "app_secret"})
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
     }
     ~Place() { fs::remove_all(path); }
@@ -180,9 +180,9 @@ routes:
 log: {level: loud}
 )");
     check(read.lines(),
-          {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080",
+          {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "replay, backlog, mappings, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
+           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
          {"c.yaml:2:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db"}},
         {kPush + "listen: '[::1]:0'\n", {}},
         {kPush + "listen: 1.2.3.4:70000\n",
-         {"c.yaml:2:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080"}},
+         {"c.yaml:2:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`"}},
         {kPush + "targets: {t: {url: x}}\n", {"c.yaml:2:11: targets.t.adapter: missing"}},
         {targets + "routes: [{to: []}]\n", {"c.yaml:3:11: routes[0].to: must not be empty"}},
         {targets + "routes: [{to: t, when: {payload.a: []}}]\n",
@@ -404,12 +404,96 @@ Lines names_of(const Keys& keys) {
 
 }  // namespace
 
+namespace {
+
+/// What AppAPI gives an ExApp, for as long as it lives.
+struct AppEnvironment {
+    const std::map<std::string, std::string> given = {{"APP_ID", "orbridge"},
+                                                      {"APP_VERSION", "1.2.3"},
+                                                      {"AA_VERSION", "32.0.0"},
+                                                      {"APP_SECRET", "s3cret-of-the-app"},
+                                                      {"APP_HOST", "127.0.0.1"},
+                                                      {"APP_PORT", "23000"},
+                                                      {"NEXTCLOUD_URL", "https://cloud.example.org/index.php/"}};
+    AppEnvironment() {
+        for (const auto& [name, value] : given) ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    ~AppEnvironment() {
+        for (const auto& [name, value] : given) ::unsetenv(name.c_str());
+        for (const auto* name : {"HP_SHARED_KEY", "HP_EXAPP_SOCK"}) ::unsetenv(name);
+    }
+};
+
+const std::string kApp = "exapp: {}\nsources: {files: {type: nextcloud, login: app_api}}\n";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_exapp_takes_what_it_needs_from_the_environment) {
+    const Place place;
+    const AppEnvironment environment;
+    const Read read(place, kApp);
+    check(read.lines(), {});
+    BOOST_REQUIRE(read.settings.exapp.has_value());
+    BOOST_TEST(read.settings.exapp->version == "1.2.3");
+    BOOST_TEST(read.settings.http.listen == "127.0.0.1:23000");
+    const auto& source = read.settings.sources.at(0);
+    BOOST_TEST(source.url == "https://cloud.example.org");
+    BOOST_REQUIRE(source.app_api.has_value());
+    BOOST_TEST(source.app_api->secret.reveal() == "s3cret-of-the-app");
+    BOOST_REQUIRE(source.secrets.size() == 1U);
+    BOOST_TEST(source.secrets[0].reveal().size() == 64U);  // made of the app's, and never the app's itself
+
+    ::setenv("HP_SHARED_KEY", "k", 1);
+    BOOST_TEST(Read(place, kApp).settings.http.listen == "unix:/tmp/exapp.sock");
+    ::setenv("HP_EXAPP_SOCK", "/run/app.sock", 1);
+    BOOST_TEST(Read(place, kApp).settings.http.listen == "unix:/run/app.sock");
+    BOOST_TEST(Read(place, "listen: 127.0.0.1:1\n" + kApp).settings.http.listen == "127.0.0.1:1");
+}
+
+BOOST_AUTO_TEST_CASE(what_an_exapp_lacks_is_said) {
+    const Place place;
+    for (const auto* name : {"APP_ID", "APP_VERSION", "APP_SECRET", "NEXTCLOUD_URL"}) ::unsetenv(name);
+    check(Read(place, "exapp: {}\nsources: {s: {type: record, token: x}}\n").lines(),
+          {"c.yaml:1:8: exapp.id: missing, and the environment variable APP_ID is not set",
+           "c.yaml:1:8: exapp.secret: missing, and the environment variable APP_SECRET is not set",
+           "c.yaml:1:8: exapp.url: missing, and the environment variable NEXTCLOUD_URL is not set",
+           "c.yaml:1:8: exapp.version: missing, and the environment variable APP_VERSION is not set"});
+    const auto alone = Read(place, "sources: {s: {type: nextcloud, login: app_api}}\n").lines();
+    BOOST_REQUIRE(!alone.empty());
+    BOOST_TEST(
+        alone.back() ==
+        "c.yaml:1:39: sources.s.login: `app_api` is only for a bridge that runs as a Nextcloud ExApp, expected the "
+        "section `exapp` at the top of the file");
+    const AppEnvironment environment;
+    check(Read(place,
+               "exapp: {}\nsources: {s: {type: openregister, login: app_api, password: x, register: [webhooks]}}\n")
+              .lines(),
+          {"c.yaml:2:14: sources.s: cannot register webhooks or hooks without `public_url` at the top of the file",
+           "c.yaml:2:14: sources.s.user: missing, expected the account to act as at OpenRegister, which knows no apps",
+           "c.yaml:2:63: sources.s.password: does not go with `login: app_api`"});
+}
+
+BOOST_AUTO_TEST_CASE(a_variable_may_have_a_fallback) {
+    const Place place;
+    ::unsetenv("ORBRIDGE_TEST_NONE");
+    ::setenv("ORBRIDGE_TEST_EMPTY", "", 1);
+    ::setenv("ORBRIDGE_TEST_SOME", "warning", 1);
+    const auto level = [&](const std::string& text) {
+        return Read(place, kPush + "log: {level: '" + text + "'}\n").settings.log_level;
+    };
+    BOOST_TEST(level("${ORBRIDGE_TEST_NONE:-debug}") == "debug");
+    BOOST_TEST(level("${ORBRIDGE_TEST_EMPTY:-debug}") == "debug");
+    BOOST_TEST(level("${ORBRIDGE_TEST_SOME:-debug}") == "warning");
+    BOOST_TEST(level("${ORBRIDGE_TEST_NONE:-}info") == "info");
+}
+
 BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defaults) {
     const auto text = std::regex_replace(example("orbridge.yaml"), std::regex("\n( +)#([a-z_]+:)"), "\n$1$2");
     // Uncommented, `url` is there in both of its forms.
     const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
-    for (const auto* name : {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN",
-                             "WINDMILL_TOKEN", "ADMIN_TOKEN", "META_VERIFY_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET"})
+    for (const auto* name :
+         {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN",
+          "META_VERIFY_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET", "APP_SECRET"})
         ::setenv(name, "x", 1);
     Complaints complaints;
     Keys in_example;

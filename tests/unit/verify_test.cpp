@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "bridge/core/text.h"
 #include "bridge/verify/schemes.h"
 #include "tests/support/recorded.h"
 
@@ -156,6 +157,36 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_without_the_secret) {
 BOOST_AUTO_TEST_CASE(an_unknown_source_type_is_a_mistake_of_the_configuration) {
     BOOST_TEST(!verifier_for("gopher", Intake::Push, {{Secret("x")}, {}}));
     BOOST_TEST(!verifier_for("nextcloud", Intake::Hooks, {{Secret("x")}, {Secret("x")}}));
+}
+
+BOOST_AUTO_TEST_CASE(as_an_exapp_a_token_counts_only_beside_the_secret_of_the_app) {
+    const Credentials credentials{{Secret("own")}, {Secret("hook")}, "orbridge", Secret("app")};
+    const auto events = *verifier_for("nextcloud", Intake::Listeners, credentials);
+    const auto basic = [](const std::string& secret) { return to_base64("alice:" + secret); };
+    const Headers good = {
+        {"EX-APP-ID", "orbridge"}, {"AUTHORIZATION-APP-API", basic("app")}, {"X-Orbridge-Secret", "own"}};
+    BOOST_TEST(believed(*events, with_headers(good)));
+    for (std::size_t left_out = 0; left_out < good.size(); ++left_out) {
+        auto fewer = good;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(left_out));
+        BOOST_TEST(!believed(*events, with_headers(fewer)), left_out);
+    }
+    for (const auto& [at, value] : {std::pair<std::size_t, std::string>{0, "another"},
+                                    {1, basic("guess")},
+                                    {1, basic("")},
+                                    {1, "?"},
+                                    {1, to_base64("app")},
+                                    {2, "guess"}}) {
+        auto wrong = good;
+        wrong[at].value = value;
+        BOOST_TEST(!believed(*events, with_headers(wrong)), value);
+    }
+    auto doubled = good;
+    doubled.push_back(good[1]);
+    BOOST_TEST(!believed(*events, with_headers(doubled)));
+    // What OpenRegister itself sends does not come by AppAPI.
+    const auto hooks = *verifier_for("openregister", Intake::Hooks, credentials);
+    BOOST_TEST(believed(*hooks, with_headers({{"Authorization", "Bearer hook"}})));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

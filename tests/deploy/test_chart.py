@@ -1,0 +1,112 @@
+"""The Helm chart: lints, renders valid objects, refuses wrong values, and what it renders is a configuration that works.
+
+Needs helm, and the Python packages kubernetes-validate and PyYAML: `./dev charts` brings them."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import kubernetes_validate
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/orbridge"
+SETS = sorted((CHART / "ci").glob("*.values.yaml"))
+VERSION = "1.31.0"
+OF_OPERATORS = {"ServiceMonitor", "PrometheusRule", "HTTPRoute"}  # their schemas are not Kubernetes' own
+HELM = os.environ.get("HELM", "helm")
+
+# What is set, and what the refusal must name.
+WRONG = [({"replicas": 2}, "replicas"), ({"config": {"sources": {}}}, "sources"),
+         ({"config": {"sources": {"a": {}}, "store": "x"}}, "config"),
+         ({"config": {"sources": {"a": {}}, "public_url": "orbridge:8080"}}, "public_url"),
+         ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"), ({"persistence": {"size": "10"}}, "size"),
+         ({"persistence": {"accessMode": "ReadWriteMany"}}, "accessMode"), ({"service": {"port": 80000}}, "port"),
+         ({"ingress": {"enabled": True, "hosts": []}}, "hosts"), ({"httpRoute": {"enabled": True}}, "parentRefs"),
+         ({"prometheusRule": {"backlogRatio": 2}}, "backlogRatio"), ({"mappings": {"../x": "y"}}, "mappings"),
+         ({"repilcas": 1}, "repilcas")]
+
+
+def helm(*arguments):
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def rendered(values):
+    done = helm("template", "r", str(CHART), "--kube-version", VERSION, "-f", str(values))
+    assert done.returncode == 0, f"{values.name}: {done.stderr}"
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+class Chart(unittest.TestCase):
+    def test_it_lints_strictly(self):
+        self.assertGreaterEqual(len(SETS), 5)
+        for values in SETS:
+            done = helm("lint", "--strict", "--kube-version", VERSION, str(CHART), "-f", str(values))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_every_object_is_valid(self):
+        seen = set()
+        for values in SETS:
+            for one in rendered(values):
+                seen.add(one["kind"])
+                if one["kind"] not in OF_OPERATORS:
+                    kubernetes_validate.validate(one, VERSION, strict=True)
+        self.assertLessEqual({"Deployment", "Service", "ConfigMap", "Secret", "PersistentVolumeClaim", "NetworkPolicy",
+                              "PodDisruptionBudget", "Ingress", "ServiceAccount", "Pod", *OF_OPERATORS}, seen)
+
+    def test_what_it_renders_is_a_configuration_that_works(self):
+        for values in SETS:
+            [config] = [one for one in rendered(values) if one["kind"] == "ConfigMap"]
+            with tempfile.TemporaryDirectory() as folder:
+                self.check(pathlib.Path(folder), config["data"], values.name)
+
+    def check(self, folder, files, name):
+        shutil.copytree(ROOT / "mappings", folder / "mappings")
+        etc, secrets = folder / "etc", folder / "secrets"
+        (etc / "mappings").mkdir(parents=True)
+        secrets.mkdir()
+        text = files["orbridge.yaml"]
+        for secret in re.findall(r"/run/secrets/orbridge/(\w+)", text):
+            (secrets / secret).write_text("0123456789abcdef0123456789abcdef\n")
+        (etc / "orbridge.yaml").write_text(text.replace("/run/secrets/orbridge", str(secrets)))
+        for file in set(files) - {"orbridge.yaml"}:
+            (etc / "mappings" / file).write_text(files[file])
+        binary = os.environ.get("ORBRIDGE_BINARY", str(ROOT / "build/dev/orbridge"))
+        done = subprocess.run([binary, "check", "--config", str(etc / "orbridge.yaml")], capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, f"{name}: {done.stdout}{done.stderr}")
+
+    def test_wrong_values_are_refused_and_named(self):
+        base = yaml.safe_load((CHART / "ci/least.values.yaml").read_text())
+        for wrong, named in WRONG:
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(json.dumps({**base, **wrong}))
+                file.flush()
+                done = helm("template", "r", str(CHART), "--kube-version", VERSION, "-f", file.name)
+            self.assertNotEqual(done.returncode, 0, wrong)
+            self.assertIn(named, done.stderr, wrong)
+
+    def test_a_changed_configuration_replaces_the_pod(self):
+        marks = set()
+        for level in ("info", "debug"):
+            done = helm("template", "r", str(CHART), "--kube-version", VERSION, "-f", str(CHART / "ci/least.values.yaml"),
+                        "--set", f"config.log.level={level}")
+            [deployment] = [one for one in yaml.safe_load_all(done.stdout) if one and one["kind"] == "Deployment"]
+            marks.add(deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
+            self.assertEqual(deployment["spec"]["strategy"], {"type": "Recreate"})
+        self.assertEqual(len(marks), 2)
+
+    def test_the_readme_has_every_value(self):
+        sys.path.insert(0, str(CHART))
+        import readme
+        self.assertEqual((CHART / "README.md").read_text(), readme.readme())
+
+
+if __name__ == "__main__":
+    unittest.main()
