@@ -11,11 +11,12 @@ add_custom_command(
   COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/CHANGELOG.md > ${made}/changelog.gz
   DEPENDS orbridge ${PROJECT_SOURCE_DIR}/CHANGELOG.md
   VERBATIM)
-add_custom_target(package_files DEPENDS ${made}/orbridge.1.gz ${made}/orbridge.bash ${made}/changelog.gz)
+add_custom_target(package_files ALL DEPENDS ${made}/orbridge.1.gz ${made}/orbridge.bash ${made}/changelog.gz)
 
 install(TARGETS orbridge RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY mappings/ DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/mappings FILES_MATCHING PATTERN "*.yaml")
-install(DIRECTORY adapters/ DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/adapters FILES_MATCHING PATTERN "*.yaml")
+file(GLOB adapter_files adapters/*.yaml adapters/*/*.yaml)
+install(FILES ${adapter_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/adapters)
 install(FILES config/orbridge.schema.json deploy/exapp/exapp.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge)
 install(FILES config/orbridge.yaml config/minimal.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,122 @@
+"""deploy/Dockerfile without a container engine: its own steps in a folder, and the result as a container would run it:
+PID 1, nobody's user, a root that cannot be written.
+
+Needs root, debootstrap, dpkg-dev and Debian's archive: `./dev image` brings them. ORBRIDGE_ROOTFS keeps the folder."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from harness import until  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("ORBRIDGE_BINARY", ROOT / "build/dev/orbridge")).resolve().parent
+CONFIG = """listen: unix:/var/lib/orbridge/orbridge.sock
+sources: {own: {type: record, token_file: secrets/own}}
+"""
+
+
+class Image(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        place = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(place.cleanup)
+        folder = pathlib.Path(os.environ.get("ORBRIDGE_ROOTFS", place.name))
+        subprocess.run(["cpack", "-G", "DEB", "-B", place.name], cwd=BUILD, check=True, capture_output=True)
+        [deb] = pathlib.Path(place.name).glob("*.deb")
+        done = subprocess.run([sys.executable, ROOT / "deploy/rootfs.py", folder, "--deb", deb], check=True,
+                              stdout=subprocess.PIPE, text=True)
+        cls.image = json.loads(done.stdout)
+        cls.root = pathlib.Path(cls.image["Root"])
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.etc, self.state = pathlib.Path(folder.name) / "etc", pathlib.Path(folder.name) / "state"
+        (self.etc / "secrets").mkdir(parents=True)
+        self.state.mkdir(mode=0o700)
+        user = int(self.image["User"].partition(":")[0])
+        self.assertNotEqual(user, 0)
+        os.chown(self.state, user, user)
+        os.chmod(folder.name, 0o755)
+        (self.etc / "orbridge.yaml").write_text(CONFIG)
+        (self.etc / "secrets/own").write_text("0123456789abcdef\n")
+
+    def inside(self, *command, **options):
+        """As the image's user, in a namespace of its own where it is PID 1, with /etc/orbridge and the volume mounted."""
+        script = """set -e
+mount --make-rprivate / ; mount --bind "$0" "$0"; mount -o remount,ro,bind "$0"; mount -t proc proc "$0/proc"
+mount --bind "$1" "$0/etc/orbridge"; mount --bind "$2" "$0$3"; user=$4; shift 4
+exec chroot --userspec="$user" "$ROOT" /usr/bin/env -C "$PLACE" "$@"
+"""
+        arguments = ["unshare", "-m", "-p", "--fork", "--kill-child", "sh", "-c", script, str(self.root), str(self.etc),
+                     str(self.state), self.image["Volume"], self.image["User"], *command]
+        env = {"PATH": os.environ["PATH"], "ROOT": str(self.root), "PLACE": self.image["WorkDir"]}
+        return subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+    def health(self):
+        command = json.loads(self.image["Healthcheck"].partition("CMD ")[2])
+        process = self.inside(*command)
+        said, _ = process.communicate(timeout=60)
+        return process.returncode, said
+
+    def test_nothing_in_it_runs_as_another_user_and_all_of_it_is_listed(self):
+        found = subprocess.run(["find", self.root, "-xdev", "-perm", "/6000", "-type", "f"], capture_output=True, text=True)
+        self.assertEqual(found.stdout, "")
+        listed = json.loads((self.root / "usr/share/orbridge/sbom.cdx.json").read_text())
+        self.assertEqual((listed["bomFormat"], listed["specVersion"]), ("CycloneDX", "1.5"))
+        names = {part["name"] for part in listed["components"]}
+        text = (ROOT / ".ci/packages.txt").read_text()
+        self.assertLessEqual({"orbridge", *re.search(r"^\[runtime\]\n((?:[a-z0-9].*\n)+)", text, re.M)[1].split()}, names)
+        for part in listed["components"]:
+            self.assertRegex(part["purl"], r"^pkg:deb/debian/[a-z0-9+.%B-]+@[^+ ]+\?arch=(amd64|arm64|all)$")
+
+    def test_as_pid_1_it_serves_is_healthy_leaves_no_zombie_and_stops(self):
+        self.assertNotEqual(self.health()[0], 0)  # nobody is there yet
+        bridge = self.inside(*self.image["Entrypoint"], *self.image["Cmd"])
+        self.addCleanup(bridge.stdout.close)
+        self.addCleanup(bridge.wait)
+        self.addCleanup(lambda: bridge.poll() is None and bridge.kill())
+        until("healthy", lambda: self.health()[0] == 0)
+        [pid] = children(bridge.pid)
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        self.assertRegex(status, r"NSpid:\s+\d+\s+1\n")
+        self.assertRegex(status, r"Uid:\s+10001\s+10001")
+        orphan = ["nsenter", "-t", str(pid), "-p", "-m", "sh", "-c", "sleep 0.05 & exit 0"]
+        subprocess.run(orphan, check=True)
+        until("the orphan is gone", lambda: not children(pid))
+        os.kill(pid, signal.SIGTERM)
+        began = time.monotonic()
+        self.assertEqual(bridge.wait(30), 0, bridge.stdout.read())
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(sorted(file.name for file in self.state.iterdir() if file.suffix != ".sock"),
+                         ["admin.token", "orbridge.db"])
+
+    def test_a_wrong_configuration_ends_it_with_2_and_says_why(self):
+        (self.etc / "orbridge.yaml").write_text(CONFIG + "ulr: x\n")
+        bridge = self.inside(*self.image["Entrypoint"], *self.image["Cmd"])
+        said, _ = bridge.communicate(timeout=30)
+        self.assertEqual(bridge.returncode, 2)
+        self.assertIn("/etc/orbridge/orbridge.yaml:3:1: ulr: unknown key", said)
+
+
+def children(pid):
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(file.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(file.parent.name))
+    return found
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,42 @@
+"""The operator's documents name every metric there is, and only those; the alerts ask for none that is not there."""
+
+import re
+import unittest
+
+from harness import ROOT, World, call, config
+
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+class Metrics(unittest.TestCase):
+    documented = set(re.findall(r"^\| `(orbridge_\w+)` \|", OPERATIONS, re.M))
+
+    def test_each_metric_of_the_sources_is_documented_and_no_other(self):
+        built = set()
+        for file in (*ROOT.glob("bridge/**/*.cpp"), *ROOT.glob("adapters/**/*.cpp")):
+            built |= set(re.findall(r'\.Name\("(\w+)"\)', file.read_text()))
+        self.assertGreater(len(built), 15)
+        self.assertEqual(built, self.documented)
+
+    def test_what_is_scraped_is_documented(self):
+        with World() as world:
+            bridge = world.bridge(config(world, world.windmill())).start()
+            text = call("GET", bridge.url + "/metrics")[2]
+        scraped = set(re.findall(r"^# TYPE (\w+) ", text, re.M))
+        self.assertIn("orbridge_build_info", scraped)
+        self.assertLessEqual(scraped, self.documented)
+
+    def test_alerts_are_documented_and_ask_for_metrics_that_are_there(self):
+        rules = (ROOT / "charts/orbridge/templates/prometheusrule.yaml").read_text()
+        self.assertLessEqual(set(re.findall(r"\borbridge_[a-z_]+", rules)), self.documented)
+        alerts = set(re.findall(r"alert: (\w+)", rules))
+        self.assertGreaterEqual(len(alerts), 8)
+        self.assertEqual(alerts - set(re.findall(r"\bOrbridge\w+", OPERATIONS)), set())
+
+    def test_at_least_twenty_troubles_are_explained(self):
+        table = OPERATIONS.split("## What you see")[1]
+        self.assertGreaterEqual(len(re.findall(r"^\| .* \| .* \| .* \|$", table, re.M)), 22)
+
+
+if __name__ == "__main__":
+    unittest.main()
