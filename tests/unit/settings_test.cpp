@@ -182,7 +182,8 @@ log: {level: loud}
     check(read.lines(),
           {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, admin, log, deliver, stop_timeout)",
+           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, admin, log, deliver, "
+           "stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
@@ -454,10 +455,10 @@ BOOST_AUTO_TEST_CASE(what_an_exapp_lacks_is_said) {
     const Place place;
     for (const auto* name : {"APP_ID", "APP_VERSION", "APP_SECRET", "NEXTCLOUD_URL"}) ::unsetenv(name);
     check(Read(place, "exapp: {}\nsources: {s: {type: record, token: x}}\n").lines(),
-          {"c.yaml:1:8: exapp.id: missing, and the environment variable APP_ID is not set",
-           "c.yaml:1:8: exapp.secret: missing, and the environment variable APP_SECRET is not set",
-           "c.yaml:1:8: exapp.url: missing, and the environment variable NEXTCLOUD_URL is not set",
-           "c.yaml:1:8: exapp.version: missing, and the environment variable APP_VERSION is not set"});
+          {"c.yaml:1:1: exapp.id: missing, and the environment variable APP_ID is not set",
+           "c.yaml:1:1: exapp.version: missing, and the environment variable APP_VERSION is not set",
+           "c.yaml:1:1: exapp.url: missing, and the environment variable NEXTCLOUD_URL is not set",
+           "c.yaml:1:1: exapp.secret: missing, and the environment variable APP_SECRET is not set"});
     const auto alone = Read(place, "sources: {s: {type: nextcloud, login: app_api}}\n").lines();
     BOOST_REQUIRE(!alone.empty());
     BOOST_TEST(
@@ -468,9 +469,9 @@ BOOST_AUTO_TEST_CASE(what_an_exapp_lacks_is_said) {
     check(Read(place,
                "exapp: {}\nsources: {s: {type: openregister, login: app_api, password: x, register: [webhooks]}}\n")
               .lines(),
-          {"c.yaml:2:14: sources.s: cannot register webhooks or hooks without `public_url` at the top of the file",
-           "c.yaml:2:14: sources.s.user: missing, expected the account to act as at OpenRegister, which knows no apps",
-           "c.yaml:2:63: sources.s.password: does not go with `login: app_api`"});
+          {"c.yaml:2:11: sources.s.user: missing, expected the account to act as at OpenRegister, which knows no apps",
+           "c.yaml:2:11: sources.s: cannot register webhooks or hooks without `public_url` at the top of the file",
+           "c.yaml:2:61: sources.s.password: does not go with `login: app_api`"});
 }
 
 BOOST_AUTO_TEST_CASE(a_variable_may_have_a_fallback) {
