@@ -15,7 +15,7 @@ void print_usage(std::ostream& out) {
            "usage: orbridge <command> [options]\n\n";
     for (const auto& command : orbridge::cli::commands()) {
         std::string line = "  " + command.name;
-        line.resize(15, ' ');
+        line.resize(17, ' ');
         out << line << command.summary << "\n";
     }
     out << "\n`orbridge <command> --help` tells more. Exit codes: 0 ok, 1 failed, 2 configuration or usage.\n";

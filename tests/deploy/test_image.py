@@ -99,7 +99,7 @@ exec chroot --userspec="$user" "$ROOT" /usr/bin/env -C "$PLACE" "$@"
         self.assertEqual(bridge.wait(30), 0, bridge.stdout.read())
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(sorted(file.name for file in self.state.iterdir() if file.suffix != ".sock"),
-                         ["admin.token", "orbridge.db"])
+                         ["admin.token", "orbridge.db", "orbridge.db.lock"])
 
     def test_a_wrong_configuration_ends_it_with_2_and_says_why(self):
         (self.etc / "orbridge.yaml").write_text(CONFIG + "ulr: x\n")
