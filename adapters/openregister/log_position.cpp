@@ -31,9 +31,7 @@ bool is_lost(const LogPosition& position, const std::vector<RowId>& present) {
 }
 
 void OffsetSearch::see(const std::vector<RowId>& page, std::size_t limit) {
-    if (page.empty()) {
-        left_of(next_);
-    } else if (page.front() > floor_) {
+    if (page.empty() || page.front() > floor_) {
         left_of(next_);
     } else if (page.back() <= floor_) {
         right_of(next_ + page.size());

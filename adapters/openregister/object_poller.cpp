@@ -98,7 +98,8 @@ ObjectStep ObjectPoller::step(const std::string& text) {
 
 ObjectStep ObjectPoller::next(Cursor cursor) {
     // Another log than before says nothing of what happened in between.
-    if (cursor.log != kind_) return begin(std::move(cursor), cursor.log ? "changed" : kAtFirst);
+    const auto* const why = cursor.log ? "changed" : kAtFirst;
+    if (cursor.log != kind_) return begin(std::move(cursor), why);
     const bool follow_first = log_ && (!followed_at_ || clock_.now() - *followed_at_ >= kFollowEvery);
     if (!cursor.comparing.empty() && !follow_first) return compare(std::move(cursor));
     return follow(std::move(cursor));
@@ -263,12 +264,14 @@ std::vector<std::string> ObjectPoller::cannot_tell() const {
             "This OpenRegister keeps no log of changes: only the last state at each comparison of the lists is seen, "
             "and not who deleted an object or when.");
     }
-    if (kind_ == LogKind::Realtime)
+    if (kind_ == LogKind::Realtime) {
         sentences.emplace_back(
             "The realtime log holds no content: of several changes between two polls the last is seen.");
-    if (collapsed_ > 0)
+    }
+    if (collapsed_ > 0) {
         sentences.push_back(std::to_string(collapsed_) +
                             " changes were overwritten before their content could be read.");
+    }
     sentences.emplace_back("Locks are told by pushes only.");
     sentences.insert(sentences.end(), left_out_.begin(), left_out_.end());
     return sentences;

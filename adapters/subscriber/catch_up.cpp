@@ -95,10 +95,11 @@ Result<std::uint64_t> CatchUp::locate(const Since& since) {
     const auto last = last_sequence();
     if (!last) return last.error();
     const auto most = shared_.with([](const Shared& shared) { return shared.limits.events_max; });
-    if (*last > *after && *last - *after > static_cast<std::uint64_t>(most))
+    if (*last > *after && *last - *after > static_cast<std::uint64_t>(most)) {
         return Error{Error::Kind::Invalid, "since: " + std::to_string(*last - *after) +
                                                " events have come since then, at most " + std::to_string(most) +
                                                " can be caught up with"};
+    }
     return after;
 }
 

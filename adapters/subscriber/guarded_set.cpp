@@ -105,9 +105,10 @@ std::vector<int> GuardedSet::candidates(std::string_view name) const {
 void GuardedSet::match_alone(std::string_view name, const std::vector<int>& ids,
                              std::vector<PatternSlot>& found) const {
     const re2::StringPiece subject(name.data(), name.size());
-    for (const auto id : ids)
+    for (const auto id : ids) {
         if (re2::RE2::FullMatch(subject, filter_->patterns.GetRE2(id)))
             found.push_back(entries_[static_cast<std::size_t>(id)].slot);
+    }
 }
 
 void GuardedSet::match(std::string_view name, std::vector<PatternSlot>& found) const {
