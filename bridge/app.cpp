@@ -330,9 +330,10 @@ private:
             reconciling.with([&](Reconciling& r) { return r.reconciler->wait_until_done(kUnregisterWithin); });
         if (!done) return "not everything was unregistered in time";
         std::string faults;
-        for (const auto& report : reports())
-            if (report.trouble && std::count(sources.begin(), sources.end(), report.source) > 0)
-                faults += (faults.empty() ? "" : " ") + report.trouble->message;
+        for (const auto& report : reports()) {
+            const bool ours = std::find(sources.begin(), sources.end(), report.source) != sources.end();
+            if (ours && report.trouble) faults += (faults.empty() ? "" : " ") + report.trouble->message;
+        }
         return faults;
     }
 

@@ -26,12 +26,12 @@ std::string variable(const char* name) {
 std::string config_file(const Args& args) {
     if (args.has("config")) return args.get("config");
     if (auto named = variable("ORBRIDGE_CONFIG"); !named.empty()) return named;
-    const std::string here = "config/orbridge.yaml", installed = "/etc/orbridge/orbridge.yaml";
-    for (const auto& file : {here, installed})
+    static constexpr auto kInstalled = "/etc/orbridge/orbridge.yaml";
+    for (const auto* file : {"config/orbridge.yaml", kInstalled})
         if (std::filesystem::exists(file)) return file;
-    if (variable("APP_ID").empty() || variable("APP_SECRET").empty()) return installed;
+    if (variable("APP_ID").empty() || variable("APP_SECRET").empty()) return kInstalled;
     // Started by Nextcloud's AppAPI, without a file of ours: the environment has what is needed.
-    const auto kept = variable("APP_PERSISTENT_STORAGE") + "/orbridge.yaml";
+    auto kept = variable("APP_PERSISTENT_STORAGE") + "/orbridge.yaml";
     return std::filesystem::exists(kept) ? kept : "/usr/share/orbridge/exapp.yaml";
 }
 

@@ -67,9 +67,10 @@ Result<Fd> bind_unix(const std::string& address) {
     const auto file = address.substr(kUnix.size());
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
-    if (file.empty() || file.size() >= sizeof name.sun_path)
+    if (file.empty() || file.size() >= sizeof name.sun_path) {
         return Error{Error::Kind::Invalid, "listen " + address + ": expected the name of a file, shorter than " +
                                                std::to_string(sizeof name.sun_path) + " bytes"};
+    }
     std::memcpy(name.sun_path, file.data(), file.size());
     Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) return unavailable(address, last_error());

@@ -11,12 +11,15 @@ namespace orbridge::service {
 Result<int> inherited_socket() {
     const int count = sd_listen_fds(1);
     if (count == 0) return -1;
-    if (count < 0)
-        return Error{Error::Kind::Invalid,
-                     "the sockets handed over cannot be read: " + std::generic_category().message(-count)};
-    if (count > 1)
-        return Error{Error::Kind::Invalid, std::to_string(count) + " sockets were handed over, expected one: the " +
-                                               "socket unit must have one ListenStream="};
+    if (count < 0) {
+        const auto why = std::generic_category().message(-count);
+        return Error{Error::Kind::Invalid, "the sockets handed over cannot be read: " + why};
+    }
+    if (count > 1) {
+        return Error{Error::Kind::Invalid, std::to_string(count) +
+                                               " sockets were handed over, expected one: the socket unit must have one "
+                                               "ListenStream="};
+    }
     if (sd_is_socket(SD_LISTEN_FDS_START, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
         return Error{Error::Kind::Invalid, "what was handed over is not a listening stream socket"};
     return SD_LISTEN_FDS_START;
