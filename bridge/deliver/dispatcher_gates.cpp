@@ -89,9 +89,10 @@ bool Dispatcher::restore(Lane& lane) {
     const auto note = store_.note(note_of(lane.id));
     if (!note) return unavailable(note.error());
     // Before the first attempt, so that the next start knows that the limit may have been used up.
-    if (!*note && lane.limited)
+    if (!*note && lane.limited) {
         if (const auto kept = store_.set_note(note_of(lane.id), lane.gate.save()); !kept)
             return unavailable(kept.error());
+    }
     lane.restored = true;
     if (!*note) return true;
     lane.gate.restore(**note);

@@ -12,7 +12,7 @@ constexpr milliseconds kIdle{std::chrono::hours{1}};
 SourcePoll::SourcePoll(SourceId source, std::unique_ptr<Poller> poller, PollSettings settings, Tools tools)
     : source_(std::move(source)),
       poller_(std::move(poller)),
-      settings_(settings),
+      settings_(std::move(settings)),
       tools_(std::move(tools)),
       due_(tools_.clock.now()) {
     report_.with([&](PollReport& report) { report.source = source_; });
