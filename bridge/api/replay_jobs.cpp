@@ -204,20 +204,22 @@ void ReplayJobs::end(Kept& kept, ReplayJob::State as) {
                                {"replayed", kept.job.progress.replayed}});
 }
 
-ReplayJobs::Kept* ReplayJobs::known(const std::string& id) {
+std::optional<std::size_t> ReplayJobs::place_of(const std::string& id) const {
     const auto found =
         std::find_if(jobs_.begin(), jobs_.end(), [&](const Kept& kept) { return kept.job.replay.id == id; });
-    return found == jobs_.end() ? nullptr : &*found;
+    if (found == jobs_.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - jobs_.begin());
 }
 
-const ReplayJobs::Kept* ReplayJobs::known(const std::string& id) const {
-    return const_cast<ReplayJobs*>(this)->known(id);  // NOLINT(cppcoreguidelines-pro-type-const-cast): changes nothing
+ReplayJobs::Kept* ReplayJobs::known(const std::string& id) {
+    const auto place = place_of(id);
+    return place ? &jobs_[*place] : nullptr;
 }
 
 std::optional<ReplayJob> ReplayJobs::find(const std::string& id) const {
     const std::lock_guard lock(mutex_);
-    const auto* kept = known(id);
-    return kept == nullptr ? std::nullopt : std::optional(kept->job);
+    const auto place = place_of(id);
+    return place ? std::optional(jobs_[*place].job) : std::nullopt;
 }
 
 std::vector<ReplayJob> ReplayJobs::all() const {

@@ -69,8 +69,8 @@ private:
         TimePoint last_step{};
         double credit = 0;  ///< deliveries that may be made now
     };
+    std::optional<std::size_t> place_of(const std::string& id) const;
     Kept* known(const std::string& id);
-    const Kept* known(const std::string& id) const;
     Status save(const std::vector<Kept>& jobs);
     void forget_old(std::vector<Kept>& jobs) const;
     int allowed(Kept& kept, TimePoint now) const;
