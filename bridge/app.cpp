@@ -107,7 +107,7 @@ public:
 
     Status start() {
         connect();
-        if (auto loaded = subscribers.load(now()->settings.subscriptions); !loaded) return loaded;
+        if (auto loaded = subscribers.load(now()->settings); !loaded) return loaded;
         replay_jobs.set_limits(now()->settings.replay);
         replay_jobs.when_work([this] {
             if (replay_worker) replay_worker->wake();
@@ -157,7 +157,7 @@ public:
         for (const auto& line : differences(before->settings, fresh->settings))
             tools.log.info("reload.changed", {{"what", line}});
         plan.with([&](auto& current) { current = fresh; });
-        subscribers.configure(fresh->settings.subscriptions);
+        subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
         start_reconciler(*fresh);

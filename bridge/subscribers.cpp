@@ -92,18 +92,22 @@ std::shared_ptr<const Subscribers::Rules> Subscribers::make_rules(const Subscrip
     return rules;
 }
 
-void Subscribers::configure(const SubscriptionSettings& settings) {
+void Subscribers::configure(const Settings& whole) {
+    const auto& settings = whole.subscriptions;
     std::vector<std::pair<std::string, Secret>> tokens;
     for (const auto& token : settings.tokens)
         for (const auto& value : token.values) tokens.emplace_back(token.name, value);
     tokens_.configure(tokens);
     book_.set_grace(settings.grace);
-    catch_up_.set_limits({settings.catch_up_rate, settings.catch_up_events_max});
+    catch_up_.set_limits({.rate = settings.catch_up_rate,
+                          .events_max = settings.catch_up_events_max,
+                          .waiting_max = settings.catch_up_waiting_max,
+                          .kept = whole.store.retention_finished});
     auto fresh = make_rules(settings);
     rules_.with([&](auto& current) { current = std::move(fresh); });
 }
 
-Status Subscribers::load(const SubscriptionSettings& settings) {
+Status Subscribers::load(const Settings& settings) {
     configure(settings);
     if (auto loaded = tokens_.load(); !loaded) return loaded;
     if (auto loaded = catch_up_.load(); !loaded) return loaded;
@@ -124,8 +128,12 @@ milliseconds Subscribers::lease_max() const { return rules()->lease.lease_max; }
 
 std::vector<Match> Subscribers::match(const Event& event) const {
     std::vector<Match> matches;
-    for (const auto& one : book_.match(event.channel, event.event_name, tools_.clock.now()))
+    const bool is_new = event.sequence == 0;
+    for (const auto& one : book_.match(event.channel, event.event_name, tools_.clock.now())) {
+        // Whoever is behind gets it in its turn, from the store, and does not hear of it before what came earlier.
+        if (is_new && catch_up_.behind(one->registration)) continue;
         matches.push_back({target_of_hook(one->hook), route_of_registration(one->registration), true});
+    }
     return matches;
 }
 
@@ -149,6 +157,8 @@ std::optional<DeliveryTarget> Subscribers::find(const TargetId& target) const {
     const auto subscription = book_.callable(hook_of(target), tools_.clock.now());
     if (!subscription) return std::nullopt;
     const auto now = rules();
+    // Without a breaker: one callback at a time and its timeout bound what a dead subscriber costs, and an open
+    // breaker would withhold from it the first attempt that each event is owed in its turn (lease-api C5, C6, C9).
     DeliveryTarget found{.id = target, .recipe = recipe_, .in_flight_max = 1};
     found.retry.schedule =
         now->callback.retries(subscription->product) ? now->retry_after : std::vector<milliseconds>{};

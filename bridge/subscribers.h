@@ -45,8 +45,8 @@ public:
     static void check(const SubscriptionSettings& settings);
 
     /// Takes over what the store has. Before the dispatcher's and the server's first work.
-    Status load(const SubscriptionSettings& settings);
-    void configure(const SubscriptionSettings& settings);
+    Status load(const Settings& settings);
+    void configure(const Settings& settings);
     /// Leases end from then on, until stop().
     void start();
     void stop() { worker_.reset(); }

@@ -126,9 +126,11 @@ SubscriptionBook::SubscriptionPtr SubscriptionBook::callable(const std::string& 
 }
 
 SubscriptionBook::SubscriptionPtr SubscriptionBook::running(std::uint64_t registration, TimePoint now) const {
+    const std::lock_guard change(change_);
     const std::shared_lock lock(mutex_);
     const auto found = state_.by_registration.find(registration);
-    return found == state_.by_registration.end() || !runs(*found->second, now) ? nullptr : found->second;
+    if (found == state_.by_registration.end() || !runs(*found->second, now) || found->second->gone) return nullptr;
+    return found->second;
 }
 
 std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::match(std::string_view channel,
@@ -162,12 +164,12 @@ Status SubscriptionBook::add(Subscription subscription, const std::optional<Sinc
     const auto registration = store_.put_subscription(subscription);
     if (!registration) return registration.error();
     subscription.registration = *registration;
+    // Before events find it, so that none overtakes what it missed.
+    auto begun = after ? late_.begin(subscription, *after) : Status(Ok{});
     const auto replaced = before(subscription.hook);
     if (replaced) leave(replaced);
-    const auto added = std::make_shared<const Subscription>(std::move(subscription));
-    enter(added);
+    enter(std::make_shared<const Subscription>(std::move(subscription)));
     if (replaced) end_deliveries(*replaced, DeliveryState::Cancelled, "registered again", now);
-    auto begun = after ? late_.begin(*added, *after) : Status(Ok{});
     wake_();
     return begun;
 }

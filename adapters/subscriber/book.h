@@ -63,7 +63,7 @@ public:
     /// The one with this hook if a callback may go to it now.
     SubscriptionPtr callable(const std::string& hook, TimePoint now) const;
 
-    /// The one with this registration if its lease runs.
+    /// The one with this registration if a callback may go to it now. Waits for a change that is under way.
     SubscriptionPtr running(std::uint64_t registration, TimePoint now) const;
 
     /// Deliveries to it were given up. Told with the next notice.
@@ -119,7 +119,7 @@ private:
     std::function<void(const Subscription&)> expired_ = [](const Subscription&) {};
     SubscriptionMatcher matcher_;  ///< knows them by registration number
 
-    std::mutex change_;  ///< one change at a time, store and memory together
+    mutable std::mutex change_;  ///< one change at a time, store and memory together
     mutable std::shared_mutex mutex_;
     State state_;
     Guarded<std::vector<std::pair<std::string, std::uint64_t>>> gone_;

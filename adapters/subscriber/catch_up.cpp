@@ -13,9 +13,10 @@ namespace {
 constexpr const char* kNote = "subscriptions.catch_up";
 constexpr int kBatch = 100;
 constexpr milliseconds kPause{100};
+constexpr milliseconds kPauseAtEnd{std::chrono::seconds{1}};
 constexpr milliseconds kIdle{std::chrono::hours{1}};
-/// An event that was being accepted while the subscription was made may have missed it.
-constexpr milliseconds kOverlap{5'000};
+/// Longer than storing an event takes, even on a disk that stalls.
+constexpr milliseconds kComingIn{std::chrono::minutes{1}};
 
 void add_to(SubscriptionMatcher& matcher, const Subscription& subscription) {
     if (const auto filter = read_event_filter(subscription.event_filter))
@@ -47,12 +48,17 @@ Status CatchUp::load() {
     if (!document) return Ok{};  // nothing that can be taken up
     std::vector<Task> tasks;
     for (const auto& member : (*document)->root().members())
-        tasks.push_back({number(member.value, "registration"), number(member.value, "after")});
-    shared_.with([&](Shared& shared) { shared.tasks = std::move(tasks); });
+        tasks.push_back({number(member.value, "registration"), number(member.value, "after"), std::nullopt});
+    shared_.with([&](Shared& shared) {
+        shared.tasks = std::move(tasks);
+        count_behind(shared);
+    });
     return Ok{};
 }
 
-Status CatchUp::save(const std::vector<Task>& tasks) {
+/// Not under shared_, which every event asks for.
+Status CatchUp::save() {
+    const auto tasks = shared_.with([](const Shared& shared) { return shared.tasks; });
     JsonWriter json;
     json.array();
     for (const auto& task : tasks) {
@@ -60,7 +66,10 @@ Status CatchUp::save(const std::vector<Task>& tasks) {
         json.member("after", static_cast<std::int64_t>(task.after)).end();
     }
     json.end();
-    return store_.set_note(kNote, json.text());
+    if (json.text() == saved_) return Ok{};
+    auto written = store_.set_note(kNote, json.text());
+    if (written) saved_ = json.text();
+    return written;
 }
 
 // ---- where it begins ------------------------------------------------------------------------------
@@ -90,56 +99,92 @@ Result<std::uint64_t> CatchUp::sequence_before(const Since& since) {
 }
 
 Result<std::uint64_t> CatchUp::locate(const Since& since) {
+    const auto [limits, tasks] =
+        shared_.with([](const Shared& shared) { return std::pair(shared.limits, shared.tasks.size()); });
+    if (tasks >= limits.subscribers_max)
+        return Error{Error::Kind::Unavailable, "since: too many subscribers are catching up"};
+    if (since.event.empty() && since.time < clock_.now() - limits.kept) {
+        return Error{Error::Kind::Invalid, "since: events are kept from " + to_iso8601(clock_.now() - limits.kept) +
+                                               " on; what came earlier is gone"};
+    }
     auto after = sequence_before(since);
     if (!after) return after;
     const auto last = last_sequence();
     if (!last) return last.error();
-    const auto most = shared_.with([](const Shared& shared) { return shared.limits.events_max; });
-    if (*last > *after && *last - *after > static_cast<std::uint64_t>(most)) {
+    if (*last > *after && *last - *after > static_cast<std::uint64_t>(limits.events_max)) {
         return Error{Error::Kind::Invalid, "since: " + std::to_string(*last - *after) +
-                                               " events have come since then, at most " + std::to_string(most) +
-                                               " can be caught up with"};
+                                               " events have come since then, at most " +
+                                               std::to_string(limits.events_max) + " can be caught up with"};
     }
     return after;
 }
 
 Status CatchUp::begin(const Subscription& subscription, std::uint64_t after) {
-    return shared_.with([&](Shared& shared) -> Status {
-        if (shared.tasks.size() >= shared.limits.subscribers_max)
-            return Error{Error::Kind::Unavailable, "too many subscribers are catching up"};
-        auto changed = shared.tasks;
-        changed.push_back({subscription.registration, after});
-        auto saved = save(changed);
-        if (saved) shared.tasks = std::move(changed);
-        return saved;
-    });
+    const std::lock_guard saving(saving_);
+    const auto change = [&](const auto& how) {
+        shared_.with([&](Shared& shared) {
+            how(shared.tasks);
+            count_behind(shared);
+        });
+    };
+    change([&](std::vector<Task>& tasks) { tasks.push_back({subscription.registration, after, std::nullopt}); });
+    auto saved = save();
+    if (saved) return saved;
+    change([](std::vector<Task>& tasks) { tasks.pop_back(); });
+    return Error{saved.error().kind, "registered, but not to be told what was missed: " + saved.error().message};
 }
 
 // ---- and goes on ----------------------------------------------------------------------------------
 
-milliseconds CatchUp::step() {
-    const auto tasks = shared_.with([](const Shared& shared) { return shared.tasks; });
-    if (tasks.empty()) return kIdle;
-    const auto now = clock_.now();
-    const auto tokens = shared_.with([&](Shared& shared) { return shared.bucket.available(now); });
-    const int budget = std::min<int>(kBatch, tokens / static_cast<int>(tasks.size()));
-    std::vector<Task> left;
-    for (auto task : tasks) {
-        const auto subscription = find_(task.registration);
-        if (subscription && advance(task, *subscription, std::max(1, budget))) left.push_back(task);
-    }
-    return shared_.with([&](Shared& shared) {
-        // What began meanwhile stands behind the others.
-        left.insert(left.end(), shared.tasks.begin() + static_cast<std::ptrdiff_t>(tasks.size()), shared.tasks.end());
-        shared.tasks = std::move(left);
-        if (const auto saved = save(shared.tasks); !saved)
-            log_.error("subscription.not_stored", {{"reason", saved.error().message}});
-        return shared.tasks.empty() ? kIdle : kPause;
+bool CatchUp::behind(std::uint64_t registration) const {
+    if (behind_.load() == 0) return false;
+    return shared_.with([&](const Shared& shared) {
+        return std::any_of(shared.tasks.begin(), shared.tasks.end(),
+                           [&](const Task& task) { return task.registration == registration && !task.up_to_date; });
     });
 }
 
-/// False: it has caught up.
-bool CatchUp::advance(Task& task, const Subscription& subscription, int budget) {
+void CatchUp::count_behind(const Shared& shared) {
+    behind_ = static_cast<std::size_t>(
+        std::count_if(shared.tasks.begin(), shared.tasks.end(), [](const Task& task) { return !task.up_to_date; }));
+}
+
+milliseconds CatchUp::step() {
+    auto [tasks, limits] = shared_.with([](const Shared& shared) { return std::pair(shared.tasks, shared.limits); });
+    if (tasks.empty()) return kIdle;
+    const auto done = advance_all(tasks, limits);
+    put_back(std::move(tasks), done);
+    const auto left = shared_.with([](const Shared& shared) { return shared.tasks.size(); });
+    if (left == 0) return kIdle;
+    return behind_ == 0 ? kPauseAtEnd : kPause;
+}
+
+/// Shares what the rate allows, beginning with another one each time, so that all get on if it is little.
+std::vector<bool> CatchUp::advance_all(std::vector<Task>& tasks, const CatchUpLimits& limits) {
+    const auto count = tasks.size();
+    const auto now = clock_.now();
+    auto tokens = shared_.with([&](Shared& shared) { return shared.bucket.available(now); });
+    const auto share = std::clamp(tokens / static_cast<int>(count), 1, kBatch);
+    std::vector<bool> done(count);
+    const auto first = turn_;
+    for (; turn_ < first + count && tokens > 0; ++turn_) {
+        const auto which = turn_ % count;
+        auto& task = tasks[which];
+        const auto subscription = find_(task.registration);
+        done[which] = !subscription;
+        if (!subscription) continue;
+        const auto waiting = store_.pending_for(target_of_hook(subscription->hook));
+        const auto room = limits.waiting_max - static_cast<std::int64_t>(waiting);
+        if (room <= 0) continue;
+        const auto progress =
+            advance(task, *subscription, static_cast<int>(std::min<std::int64_t>({share, tokens, room})));
+        tokens -= progress.looked_at;
+        done[which] = progress.done;
+    }
+    return done;
+}
+
+CatchUp::Progress CatchUp::advance(Task& task, const Subscription& subscription, int budget) {
     EventQuery next;
     next.state = EventState::Mapped;
     next.channel = subscription.channel;
@@ -147,20 +192,39 @@ bool CatchUp::advance(Task& task, const Subscription& subscription, int budget) 
     next.oldest_first = true;
     next.limit = budget;
     const auto events = store_.events(next);
-    if (!events) return true;
+    if (!events) return {};
     SubscriptionMatcher matcher;
     add_to(matcher, subscription);
     const auto now = clock_.now();
+    Progress progress;
     for (const auto& event : *events) {
-        if (event.received_at > subscription.registered_at + kOverlap) return false;
-        if (!offer(event, subscription, matcher)) return true;  // this one again, next time
+        if (!offer(event, subscription, matcher)) return progress;  // this one again, next time
         task.after = event.sequence;
+        ++progress.looked_at;
         shared_.with([&](Shared& shared) { shared.bucket.take(now); });
     }
-    wake_({target_of_hook(subscription.hook)});
-    return static_cast<int>(events->size()) == budget || now <= subscription.registered_at + kOverlap;
+    if (progress.looked_at > 0) wake_({target_of_hook(subscription.hook)});
+    if (progress.looked_at == budget) return progress;
+    if (!task.up_to_date) task.up_to_date = now;
+    progress.done = now > *task.up_to_date + kComingIn;
+    return progress;
 }
 
+/// What began meanwhile stands behind the others.
+void CatchUp::put_back(std::vector<Task> tasks, const std::vector<bool>& done) {
+    const std::lock_guard saving(saving_);
+    shared_.with([&](Shared& shared) {
+        std::vector<Task> left;
+        for (std::size_t i = 0; i < tasks.size(); ++i)
+            if (!done[i]) left.push_back(tasks[i]);
+        left.insert(left.end(), shared.tasks.begin() + static_cast<std::ptrdiff_t>(tasks.size()), shared.tasks.end());
+        shared.tasks = std::move(left);
+        count_behind(shared);
+    });
+    if (const auto saved = save(); !saved) log_.error("subscription.not_stored", {{"reason", saved.error().message}});
+}
+
+/// Due since it came in, so that what is due goes out in the order in which it came in.
 Status CatchUp::offer(const Event& event, const Subscription& subscription, const SubscriptionMatcher& matcher) {
     if (matcher.match(event.channel, event.event_name).empty()) return Ok{};
     const auto target = target_of_hook(subscription.hook);
@@ -169,7 +233,7 @@ Status CatchUp::offer(const Event& event, const Subscription& subscription, cons
     delivery.target = target;
     delivery.route = route_of_registration(subscription.registration);
     delivery.order_key = event.subject;
-    delivery.due_at = clock_.now();
+    delivery.due_at = event.received_at;
     DeliveryQuery known;
     known.target = target.value;
     known.event = event.id.value;

@@ -371,6 +371,7 @@ Status Ingest::remap(const Event& event) {
     std::vector<TargetId> targets;
     for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
         if (mapped.empty()) prepared.event.event.id = event.id;
+        prepared.event.event.sequence = event.sequence;  // it is none that is coming in just now
         add_subscribers(prepared.event);
         for (auto& target : targets_of(prepared.event)) targets.push_back(std::move(target));
         mapped.push_back(std::move(prepared.event));

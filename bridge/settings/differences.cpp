@@ -188,6 +188,7 @@ Facts facts_of(const SubscriptionSettings& settings) {
                    {"grace", shown(settings.grace)},
                    {"catch_up_rate", shown(text_of(settings.catch_up_rate))},
                    {"catch_up_events_max", shown_number(settings.catch_up_events_max)},
+                   {"catch_up_waiting_max", shown_number(settings.catch_up_waiting_max)},
                    {"in_flight_max", shown_number(settings.in_flight_max)}};
     for (const auto& product : settings.products) {
         facts["products." + product.name + ".retry"] = shown(product.retry ? "on" : "off");

@@ -180,6 +180,7 @@ struct SubscriptionSettings {
     milliseconds grace{0};  ///< after its end a lease can be taken up again without losing events …
     RateLimit catch_up_rate{1'000, milliseconds{1'000}};  ///< … that many at a time, for all together
     std::int64_t catch_up_events_max = 100'000;           ///< further back nobody can go
+    std::int64_t catch_up_waiting_max = 1'000;            ///< callbacks that wait for one before it gets more
     int in_flight_max = 4'096;
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };

@@ -102,6 +102,7 @@ SubscriptionSettings read_subscriptions(const ConfigNode& root) {
     settings.grace = node.duration("grace", settings.grace, 0s, days{30});
     settings.catch_up_rate = read_rate(node["catch_up_rate"], settings.catch_up_rate);
     settings.catch_up_events_max = node.integer("catch_up_events_max", settings.catch_up_events_max, 1, 100'000'000);
+    settings.catch_up_waiting_max = node.integer("catch_up_waiting_max", settings.catch_up_waiting_max, 1, 1'000'000);
     settings.in_flight_max = static_cast<int>(node.integer("in_flight_max", settings.in_flight_max, 1, 20'000));
     node.done();
     return settings;

@@ -30,7 +30,8 @@ public:
     /// In order of registration.
     virtual std::vector<Subscription> find(const LeaseSelector& which, TimePoint now) const = 0;
     /// In place of one with the same hook, whose waiting deliveries end. `registration` is ignored. Invalid: it
-    /// comes too late, or is too new, to be told what it missed.
+    /// comes too late, or is too new, to be told what it missed. Unavailable that says so: it is registered, but will
+    /// not be told what it missed.
     virtual Status add(Subscription subscription, const std::optional<Since>& since) = 0;
     /// Gives them all the same lease. Their hooks, in order of registration; none if nothing is meant.
     virtual Result<std::vector<std::string>> renew(const LeaseSelector& which, TimePoint now, TimePoint lease_end) = 0;

@@ -542,6 +542,15 @@ std::uint64_t MemoryStore::pending() const {
     });
 }
 
+std::uint64_t MemoryStore::pending_for(const TargetId& target) const {
+    return state_.with([&](const State& state) {
+        const auto open = [&](const auto& each) {
+            return each.second.state == DeliveryState::Pending && each.second.asked.target == target;
+        };
+        return static_cast<std::uint64_t>(std::count_if(state.deliveries.begin(), state.deliveries.end(), open));
+    });
+}
+
 Result<StoreCounts> MemoryStore::counts() {
     return state_.with([](State& state) -> Result<StoreCounts> {
         StoreCounts counts;

@@ -44,6 +44,7 @@ public:
     Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
     Result<StoreCounts> counts() override;
     std::uint64_t pending() const override;
+    std::uint64_t pending_for(const TargetId& target) const override;
     Result<StoreSpace> space() override { return StoreSpace{}; }
     Result<std::vector<IntakeHeard>> intakes_heard() override;
     Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;

@@ -66,6 +66,7 @@ public:
     Result<std::vector<Attempt>> attempts(const DeliveryId& id) override;
     Result<StoreCounts> counts() override;
     std::uint64_t pending() const override { return tally_.pending(); }
+    std::uint64_t pending_for(const TargetId& target) const override { return tally_.pending_for(target); }
     Result<StoreSpace> space() override;
     Result<std::vector<IntakeHeard>> intakes_heard() override;
     Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;

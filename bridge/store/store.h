@@ -257,6 +257,8 @@ public:
     virtual Result<StoreCounts> counts() = 0;
     /// Deliveries not yet ended. Kept up to date, not counted: cheap enough to be asked for every event.
     virtual std::uint64_t pending() const = 0;
+    /// Likewise, of one target.
+    virtual std::uint64_t pending_for(const TargetId& target) const = 0;
     virtual Result<StoreSpace> space() = 0;
     virtual Result<std::vector<IntakeHeard>> intakes_heard() = 0;
     /// Nothing: nothing is known of the subject.

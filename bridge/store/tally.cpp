@@ -33,6 +33,14 @@ std::uint64_t Tally::pending() const {
         [](const Numbers& numbers) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, numbers.pending)); });
 }
 
+std::uint64_t Tally::pending_for(const TargetId& target) const {
+    return numbers_.with([&](const Numbers& numbers) {
+        const auto found = numbers.targets.find(target);
+        const auto number = found == numbers.targets.end() ? 0 : found->second[index_of(DeliveryState::Pending)];
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(0, number));
+    });
+}
+
 StoreCounts Tally::counts() const {
     return numbers_.with([](const Numbers& numbers) {
         // Changes are applied by the threads that made them, so for a moment one may be seen before

@@ -36,6 +36,7 @@ public:
     /// Without oldest_pending. Targets stay listed once they had a delivery.
     StoreCounts counts() const;
     std::uint64_t pending() const;
+    std::uint64_t pending_for(const TargetId& target) const;
     std::vector<TargetId> targets_with_pending() const;
 
 private:

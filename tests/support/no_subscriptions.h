@@ -28,6 +28,7 @@ public:
         return std::vector<std::string>{};
     }
     std::uint64_t pending() const override { return 0; }
+    std::uint64_t pending_for(const TargetId&) const override { return 0; }
     Result<StoreSpace> space() override { return StoreSpace{}; }
 
 private:

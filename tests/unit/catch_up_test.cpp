@@ -71,9 +71,11 @@ struct World {
         made.event.event_name = name;
         made.event.received_at = clock.now();
         made.event.payload = "{}";
-        for (const auto& one : book->match("Object", name, clock.now()))
+        for (const auto& one : book->match("Object", name, clock.now())) {
+            if (late->behind(one->registration)) continue;
             made.deliveries.push_back({ids.delivery_id(), target_of_hook(one->hook),
                                        route_of_registration(one->registration), "", clock.now(), false});
+        }
         BOOST_REQUIRE(store.accept(made).has_value());
         return made.event.id;
     }
@@ -88,6 +90,19 @@ struct World {
             clock.advance(late->step());
             if (late->step() == 1h) return;
         }
+    }
+    /// Takes and delivers what is due, as the dispatcher would.
+    Names deliver(const std::string& hook, int limit = 10'000) {
+        Names names;
+        const auto batch = store.claim(target_of_hook(hook), clock.now(), 60s, limit).value();
+        for (const auto& claim : batch.claims) {
+            Settle end;
+            end.claim = claim;
+            end.settlement = Finished{};
+            BOOST_REQUIRE(store.settle({end}, clock.now()).has_value());
+            names.push_back(claim.delivery.event.event_name);
+        }
+        return names;
     }
     Names waiting(const std::string& hook) {
         Names names;
@@ -117,9 +132,146 @@ BOOST_AUTO_TEST_CASE(who_comes_back_in_time_gets_what_matches_once_and_nothing_t
     world.accept("e3");
     world.finish();
     const Names expected = {"e1", "e2", "e3"};
-    auto got = world.waiting("a");
-    std::sort(got.begin(), got.end());
+    BOOST_TEST(world.deliver("a") == expected, boost::test_tools::per_element());
+    BOOST_TEST(world.deliver("a").empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_in_meanwhile_waits_behind_what_was_missed) {
+    World world;
+    world.late->set_limits({.rate = {10, 1s}});
+    BOOST_REQUIRE(world.add("a").has_value());
+    const Since since{world.end_lease(), {}};
+    Names expected;
+    const auto accept = [&](const std::string& name) {
+        world.accept(name);
+        expected.push_back(name);
+    };
+    for (int i = 0; i < 30; ++i) accept("e" + std::to_string(i));
+    BOOST_REQUIRE(world.add("a", since).has_value());
+    const auto registration = world.book->callable("a", world.clock.now())->registration;
+    Names got;
+    int live = 0;
+    while (world.late->behind(registration)) {
+        if (live < 20) accept("e-live" + std::to_string(live++));
+        world.late->step();
+        for (auto& name : world.deliver("a")) got.push_back(std::move(name));
+        world.clock.advance(100ms);
+    }
+    accept("e-after");
+    world.finish();
+    for (auto& name : world.deliver("a")) got.push_back(std::move(name));
+    BOOST_TEST(live == 20);
     BOOST_TEST(got == expected, boost::test_tools::per_element());
+}
+
+/// Found subscribers before it was given events directly, was stored after that: as a slow disk has it.
+BOOST_AUTO_TEST_CASE(an_event_that_was_coming_in_at_the_end_is_not_forgotten) {
+    World world;
+    BOOST_REQUIRE(world.add("a").has_value());
+    const Since since{world.end_lease(), {}};
+    BOOST_REQUIRE(world.add("a", since).has_value());
+    const auto registration = world.book->callable("a", world.clock.now())->registration;
+    BOOST_TEST(world.late->behind(registration));
+    NewEvent slow;
+    slow.event.id = world.ids.event_id();
+    slow.event.source = {"cloud"};
+    slow.event.channel = "Object";
+    slow.event.event_name = "e-slow";
+    slow.event.received_at = world.clock.now();
+    slow.event.payload = "{}";
+    world.late->step();
+    BOOST_TEST(!world.late->behind(registration));
+    world.clock.advance(50s);
+    BOOST_REQUIRE(world.store.accept(slow).has_value());
+    world.late->step();
+    const Names expected = {"e-slow"};
+    BOOST_TEST(world.deliver("a") == expected, boost::test_tools::per_element());
+    world.finish();
+    BOOST_TEST(world.deliver("a").empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_has_arrived_at_an_earlier_registration_does_not_come_again) {
+    World world;
+    BOOST_REQUIRE(world.add("a").has_value());
+    const Since since{world.clock.now(), {}};
+    world.accept("e1");
+    world.accept("e2");
+    const Names first = {"e1"};
+    BOOST_TEST(world.deliver("a", 1) == first, boost::test_tools::per_element());
+    world.end_lease();
+    BOOST_REQUIRE(world.add("a", since).has_value());
+    world.finish();
+    const Names second = {"e2"};
+    BOOST_TEST(world.deliver("a") == second, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(no_more_is_given_than_may_wait_for_one) {
+    World world;
+    world.late->set_limits({.waiting_max = 5});
+    BOOST_REQUIRE(world.add("a").has_value());
+    const Since since{world.end_lease(), {}};
+    for (int i = 0; i < 12; ++i) world.accept("e" + std::to_string(i));
+    BOOST_REQUIRE(world.add("a", since).has_value());
+    const auto steps = [&] {
+        for (int i = 0; i < 5; ++i) {
+            world.clock.advance(1s);
+            world.late->step();
+        }
+    };
+    for (const auto expected : {5u, 5u, 2u, 0u}) {
+        steps();
+        BOOST_TEST(world.deliver("a").size() == expected);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(many_share_what_the_rate_allows_and_all_get_on) {
+    World world;
+    world.late->set_limits({.rate = {10, 1s}});
+    for (int i = 0; i < 40; ++i) BOOST_REQUIRE(world.add("h" + std::to_string(i)).has_value());
+    const Since since{world.end_lease(), {}};
+    for (int i = 0; i < 100; ++i) world.accept("e" + std::to_string(i));
+    for (int i = 0; i < 40; ++i) BOOST_REQUIRE(world.add("h" + std::to_string(i), since).has_value());
+    for (int i = 0; i < 200; ++i) {
+        world.clock.advance(100ms);
+        world.late->step();
+    }
+    std::size_t all = 0;
+    for (int i = 0; i < 40; ++i) {
+        const auto one = world.waiting("h" + std::to_string(i)).size();
+        BOOST_TEST(one > 0u);
+        all += one;
+    }
+    BOOST_TEST(all >= 180u);
+    BOOST_TEST(all <= 210u);
+}
+
+BOOST_AUTO_TEST_CASE(who_answers_that_it_is_gone_is_told_no_more_of_what_it_missed) {
+    World world;
+    world.late->set_limits({.rate = {10, 1s}});
+    BOOST_REQUIRE(world.add("a").has_value());
+    const Since since{world.end_lease(), {}};
+    for (int i = 0; i < 30; ++i) world.accept("e" + std::to_string(i));
+    BOOST_REQUIRE(world.add("a", since).has_value());
+    world.late->step();
+    world.book->gone("a", world.book->callable("a", world.clock.now())->registration);
+    world.book->step();
+    world.finish();
+    BOOST_TEST(world.waiting("a").empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_caught_up_with_changes_nothing) {
+    World world;
+    world.late->set_limits({.subscribers_max = 1, .kept = 1h});
+    BOOST_REQUIRE(world.add("a").has_value());
+    BOOST_REQUIRE(world.add("b").has_value());
+    BOOST_REQUIRE(world.add("a", Since{world.clock.now(), {}}).has_value());
+    const auto before = world.book->callable("b", world.clock.now())->registration;
+    BOOST_TEST(message(world.add("b", Since{world.clock.now(), {}})).find("too many subscribers") != std::string::npos);
+    world.finish();
+    BOOST_TEST(message(world.add("b", Since{world.clock.now() - 2h, {}})).find("events are kept from") !=
+               std::string::npos);
+    BOOST_TEST(world.store.subscriptions().value().size() == 2u);
+    BOOST_TEST(world.store.subscriptions().value()[0].registration == before);
 }
 
 BOOST_AUTO_TEST_CASE(a_restart_in_the_middle_goes_on_where_it_was) {
