@@ -180,6 +180,7 @@ Result<ReplayJob> ReplayJobs::start(const ReplayOrder& order) {
 }
 
 Result<ReplayJob> ReplayJobs::cancel(const std::string& id) {
+    const std::lock_guard part(part_);
     const std::lock_guard lock(mutex_);
     auto* kept = known(id);
     if (kept == nullptr) return Error{Error::Kind::NotFound, "there is no replay " + id};
@@ -253,6 +254,7 @@ int ReplayJobs::allowed(Kept& kept, TimePoint now) const {
 }
 
 void ReplayJobs::work_on(const std::string& id, TimePoint now) {
+    const std::lock_guard part(part_);
     ReplayJob job;
     int most = 0;
     {
@@ -267,7 +269,7 @@ void ReplayJobs::work_on(const std::string& id, TimePoint now) {
     const auto status = replay_.advance(job.order, job.replay, job.progress, most);
     const std::lock_guard lock(mutex_);
     auto* kept = known(id);
-    if (kept == nullptr || !running(kept->job)) return;  // cancelled meanwhile
+    if (kept == nullptr) return;
     kept->credit -= static_cast<double>(job.progress.matched - before);
     kept->job.progress = std::move(job.progress);
     kept->job.trouble = status ? "" : status.error().message;

@@ -52,7 +52,8 @@ public:
 
     /// Invalid: what is wrong with the order. Unavailable: it could not be stored, or too many are under way.
     Result<ReplayJob> start(const ReplayOrder& order);
-    /// What it makes from now on is nothing; what it has made goes on. NotFound. Conflict: it has ended.
+    /// Once this returns it makes nothing more; what it has made goes on. Waits for the part that is being made.
+    /// NotFound. Conflict: it has ended.
     Result<ReplayJob> cancel(const std::string& id);
     std::optional<ReplayJob> find(const std::string& id) const;
     std::vector<ReplayJob> all() const;  ///< newest first
@@ -84,7 +85,8 @@ private:
     Log& log_;
     std::function<void()> wake_ = [] {};
 
-    mutable std::mutex mutex_;  ///< not held while a part is done
+    std::mutex part_;           ///< held while a part is made; taken before mutex_
+    mutable std::mutex mutex_;  ///< not held then
     std::condition_variable ended_;
     ReplaySettings settings_;
     std::vector<Kept> jobs_;  ///< oldest first
