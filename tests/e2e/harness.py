@@ -41,11 +41,20 @@ def until(what, condition, deadline_s=DEADLINE_S):
         time.sleep(0.01)
 
 
+RESERVED = []
+
+
 def free_port():
-    """For a bridge whose own address stands in its configuration (public_url), so that it must be known before it starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a bridge whose own address stands in its configuration (public_url), so that it must be known before it starts.
+
+    The port stays bound, without listening, until this program ends: so the system gives it to nobody who asks for any
+    port, connections to it are refused, and one who names it and reuses addresses (as all servers here do) still gets it.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    RESERVED.append(holder)
+    return holder.getsockname()[1]
 
 
 def call(method, url, body=None, headers=None, timeout=30):

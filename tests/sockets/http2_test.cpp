@@ -23,15 +23,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Bound, without listening, until the end of the program: the system gives the port to nobody who asks for any port, and
+/// a server that names it and reuses addresses still gets it.
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    BOOST_REQUIRE(::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     BOOST_REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0);
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(fd);
     return ntohs(address.sin_port);
 }
 
