@@ -99,6 +99,7 @@ void Subscribers::configure(const Settings& whole) {
         for (const auto& value : token.values) tokens.emplace_back(token.name, value);
     tokens_.configure(tokens);
     book_.set_grace(settings.grace);
+    book_.set_active_max(static_cast<std::size_t>(settings.active_max));
     catch_up_.set_limits({.rate = settings.catch_up_rate,
                           .events_max = settings.catch_up_events_max,
                           .waiting_max = settings.catch_up_waiting_max,

@@ -154,6 +154,7 @@ std::vector<SubscriptionBook::SubscriptionPtr> SubscriptionBook::match(std::stri
 Status SubscriptionBook::add(Subscription subscription, const std::optional<Since>& since) {
     const std::lock_guard change(change_);
     const auto now = clock_.now();
+    if (auto room = room_for(subscription.hook); !room) return room;
     std::optional<std::uint64_t> after;
     if (since) {
         const auto allowed = entitled(subscription.hook, *since);
@@ -172,6 +173,13 @@ Status SubscriptionBook::add(Subscription subscription, const std::optional<Sinc
     if (replaced) end_deliveries(*replaced, DeliveryState::Cancelled, "registered again", now);
     wake_();
     return begun;
+}
+
+Status SubscriptionBook::room_for(const std::string& hook) const {
+    const std::shared_lock lock(mutex_);
+    if (state_.by_hook.size() < active_max_ || state_.by_hook.count(hook) != 0) return Ok{};
+    return Error{Error::Kind::Invalid, "there are " + std::to_string(state_.by_hook.size()) +
+                                           " active webhooks, and no more are taken (subscriptions.active_max)"};
 }
 
 /// The registration that a new one of this hook takes the place of; nothing if there is none.

@@ -49,6 +49,8 @@ public:
     void when_late(Late late) { late_ = std::move(late); }
     /// How long after its end a lease can be taken up again. From then on.
     void set_grace(milliseconds grace) { grace_ = grace; }
+    /// How many leases may run at once: another hook is refused then. Those there are stay. From then on.
+    void set_active_max(std::size_t count) { active_max_ = count; }
     void when_expired(std::function<void(const Subscription&)> tell) { expired_ = std::move(tell); }
 
     std::vector<Subscription> find(const LeaseSelector& which, TimePoint now) const override;
@@ -96,6 +98,7 @@ private:
     std::uint64_t end_deliveries(const Subscription& subscription, DeliveryState as, const std::string& why,
                                  TimePoint now);
     SubscriptionPtr before(const std::string& hook) const;
+    Status room_for(const std::string& hook) const;
     Result<std::uint64_t> entitled(const std::string& hook, const Since& since) const;
     void remember_ended(const std::vector<SubscriptionPtr>& ended);
     void keep_for_grace(const SubscriptionPtr& ended);
@@ -115,6 +118,7 @@ private:
     Notify notify_;
     Late late_;
     std::atomic<milliseconds> grace_{milliseconds{0}};
+    std::atomic<std::size_t> active_max_{static_cast<std::size_t>(-1)};
     Guarded<std::unordered_map<std::string, std::uint64_t>> missed_;
     std::function<void(const Subscription&)> expired_ = [](const Subscription&) {};
     SubscriptionMatcher matcher_;  ///< knows them by registration number

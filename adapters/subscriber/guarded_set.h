@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,10 +13,12 @@ namespace orbridge {
 
 /// A set of patterns behind a filter: most patterns need some text to be in the name (`.*:sent` needs `:sent`), and
 /// those whose text is not there are not searched at all. What needs no text, and what is left if much is left, is
-/// searched together. Immutable to its users; safe from any thread.
+/// searched in sets of few. Immutable to its users; safe from any thread.
 class GuardedSet {
 public:
-    /// The patterns have been compiled before, each on its own: they are valid. At most PatternSet::kPatternsMax.
+    static constexpr std::size_t kPatternsMax = 1000;
+
+    /// The patterns have been compiled before, each on its own: they are valid. At most kPatternsMax.
     explicit GuardedSet(std::vector<PatternSet::Entry> entries);
     ~GuardedSet();
     GuardedSet(const GuardedSet&) = delete;
@@ -30,14 +31,17 @@ public:
 
 private:
     struct Filter;
-    std::vector<int> candidates(std::string_view name) const;
-    void match_alone(std::string_view name, const std::vector<int>& ids, std::vector<PatternSlot>& found) const;
+    using Sets = std::vector<std::unique_ptr<const PatternSet>>;
+    static void warm(const Sets& sets);
+    Sets in_sets(const std::vector<std::size_t>& which) const;
+    std::vector<std::size_t> candidates(std::string_view name) const;
+    void match_alone(std::string_view name, const std::vector<std::size_t>& which,
+                     std::vector<PatternSlot>& found) const;
 
     const std::vector<PatternSet::Entry> entries_;
     std::unique_ptr<const Filter> filter_;
-    std::unique_ptr<const PatternSet> free_;  ///< those that need no text
-    mutable std::once_flag together_once_;
-    mutable std::unique_ptr<const PatternSet> together_;  ///< the others, made when it is first of use
+    Sets free_;     ///< those that need no text
+    Sets guarded_;  ///< the others, for names that have the text of many; none where they are few
 };
 
 }  // namespace orbridge

@@ -92,7 +92,7 @@ std::vector<PatternIndex::SetPtr> PatternIndex::sealed_with(Entries entries) con
     auto sets = snapshot()->sealed->sets;
     while (!sets.empty()) {
         const auto& last = sets.back()->entries();
-        if (last.size() > 2 * entries.size() || last.size() + entries.size() > PatternSet::kPatternsMax) break;
+        if (last.size() > 2 * entries.size() || last.size() + entries.size() > GuardedSet::kPatternsMax) break;
         entries.insert(entries.end(), last.begin(), last.end());
         sets.pop_back();
     }
@@ -111,7 +111,7 @@ void PatternIndex::rebuild() {
     };
     for (const auto& [slot, used] : used_) {
         entries.push_back({slot, used.pattern});
-        if (entries.size() == PatternSet::kPatternsMax) seal();
+        if (entries.size() == GuardedSet::kPatternsMax) seal();
     }
     seal();
     publish({}, std::move(sealed));

@@ -10,8 +10,8 @@
 namespace orbridge {
 namespace {
 
-/// For the program and the states of a set; what it really uses grows with the names seen.
-constexpr std::int64_t kSetBytesMax = 24 << 20;
+/// For the program and the states of a set, for each pattern; what it really uses grows with the names seen.
+constexpr std::int64_t kPatternBytesMax = 32 << 10;
 
 re2::RE2::Options options(std::int64_t bytes_max) {
     re2::RE2::Options options;
@@ -34,7 +34,8 @@ struct PatternSet::Engine {
             engine->alone = std::make_unique<re2::RE2>(entries.front().pattern, options(kFilterBytesMax));
             return engine;
         }
-        engine->together = std::make_unique<re2::RE2::Set>(options(kSetBytesMax), re2::RE2::ANCHOR_BOTH);
+        engine->together = std::make_unique<re2::RE2::Set>(
+            options(kPatternBytesMax * static_cast<std::int64_t>(entries.size())), re2::RE2::ANCHOR_BOTH);
         for (const auto& entry : entries)
             if (engine->together->Add(entry.pattern, nullptr) < 0) return nullptr;
         if (!engine->together->Compile()) return nullptr;  // matching with it would crash

@@ -18,11 +18,15 @@ namespace orbridge {
 /// A pattern in an index; never given twice.
 using PatternSlot = std::uint32_t;
 
-/// Up to kPatternsMax patterns in RE2 syntax, searched together. Linear in the name whatever the patterns
-/// are; what does not fit its memory is searched in halves. Immutable to its users; safe from any thread.
+/// A few patterns in RE2 syntax, searched together. Linear in the name whatever the patterns are; what does not fit
+/// its memory is searched in halves. Immutable to its users; safe from any thread.
+///
+/// A few, since a set of patterns knows names by what all its patterns are at, together: the more patterns, the less of
+/// a new name was ever seen before, and making what was not costs a thousand times more than following it.
 class PatternSet {
 public:
-    static constexpr std::size_t kPatternsMax = 1000;
+    static constexpr std::size_t kPatternsBest =
+        4;  ///< in one set, for many patterns: measured, see docs/performance.md
 
     struct Entry {
         PatternSlot slot = 0;

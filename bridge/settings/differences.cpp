@@ -186,6 +186,7 @@ Facts facts_of(const SubscriptionSettings& settings) {
                    {"retry_after", shown(waits)},
                    {"lease_max", shown(settings.lease_max)},
                    {"grace", shown(settings.grace)},
+                   {"active_max", shown_number(settings.active_max)},
                    {"catch_up_rate", shown(text_of(settings.catch_up_rate))},
                    {"catch_up_events_max", shown_number(settings.catch_up_events_max)},
                    {"catch_up_waiting_max", shown_number(settings.catch_up_waiting_max)},

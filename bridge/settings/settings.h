@@ -177,7 +177,8 @@ struct SubscriptionSettings {
     milliseconds timeout{10'000};    ///< of one callback
     std::vector<milliseconds> retry_after;
     milliseconds lease_max{1'209'600'000};
-    milliseconds grace{0};  ///< after its end a lease can be taken up again without losing events …
+    milliseconds grace{0};             ///< after its end a lease can be taken up again without losing events …
+    std::int64_t active_max = 50'000;  ///< leases that run at once, over all products
     RateLimit catch_up_rate{1'000, milliseconds{1'000}};  ///< … that many at a time, for all together
     std::int64_t catch_up_events_max = 100'000;           ///< further back nobody can go
     std::int64_t catch_up_waiting_max = 1'000;            ///< callbacks that wait for one before it gets more

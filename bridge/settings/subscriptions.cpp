@@ -100,6 +100,7 @@ SubscriptionSettings read_subscriptions(const ConfigNode& root) {
     settings.retry_after = node.durations("retry_after", default_schedule(), 1ms, days{7});
     settings.lease_max = node.duration("lease_max", settings.lease_max, kLeaseMaxLeast, days{3650});
     settings.grace = node.duration("grace", settings.grace, 0s, days{30});
+    settings.active_max = node.integer("active_max", settings.active_max, 1, 1'000'000);
     settings.catch_up_rate = read_rate(node["catch_up_rate"], settings.catch_up_rate);
     settings.catch_up_events_max = node.integer("catch_up_events_max", settings.catch_up_events_max, 1, 100'000'000);
     settings.catch_up_waiting_max = node.integer("catch_up_waiting_max", settings.catch_up_waiting_max, 1, 1'000'000);

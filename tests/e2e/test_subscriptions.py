@@ -82,6 +82,16 @@ class Subscriptions(unittest.TestCase):
         status, answer = self.bridge.api("/api/v1/audit?limit=x")[:2]
         self.assertEqual((status, answer["error"]["field"]), (400, "limit"))
 
+    def test_no_more_subscriptions_than_are_allowed(self):
+        folder = World()
+        self.addCleanup(folder.close)
+        world = lease.World(lease.Server(folder, "  active_max: 1\n"))
+        hook = world.api.registered("http://127.0.0.1:9/cb", "Object")
+        world.api.register("http://127.0.0.1:9/cb", "Object").bad("subscriptions.active_max")
+        world.api.registered("http://127.0.0.1:9/other", "Object", hookId=hook)
+        world.api.call("unregister", {"hookId": hook}).good()
+        world.api.registered("http://127.0.0.1:9/cb", "Object")
+
     def test_check_url_explains_its_verdict(self):
         for url, code, words in (("http://127.0.0.1/cb", 0, "allowed"), ("http://10.0.0.1/", 1, "private"),
                                  ("http://2130706433/", 1, "four decimal numbers"), ("http://8.8.8.8/", 0, "public")):

@@ -23,8 +23,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Bound, without listening, until the end of the program: the system gives the port to nobody who asks for any port, and
-/// a server that names it and reuses addresses still gets it.
+/// Bound, without listening, until the end of the program: the system gives the port to nobody who asks for any port,
+/// and a server that names it and reuses addresses still gets it.
 int free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;

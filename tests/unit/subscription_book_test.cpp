@@ -267,6 +267,22 @@ BOOST_FIXTURE_TEST_CASE(a_callback_is_signed_with_the_subscriptions_secrets_or_e
     check_signed({Secret("second")});
 }
 
+BOOST_AUTO_TEST_CASE(no_more_leases_run_at_once_than_are_allowed) {
+    World world;
+    world.book.set_active_max(2);
+    world.add(world.subscription("a"));
+    world.add(world.subscription("b"));
+    const auto refused = world.book.add(world.subscription("c"), std::nullopt);
+    BOOST_REQUIRE(!refused.has_value());
+    BOOST_TEST(refused.error().message ==
+               "there are 2 active webhooks, and no more are taken (subscriptions.active_max)");
+    BOOST_TEST((world.matched() == Names{"a", "b"}));
+    world.add(world.subscription("a"));  // one that is there is replaced
+    world.clock.advance(61s);
+    world.book.step();
+    world.add(world.subscription("c"));
+}
+
 BOOST_AUTO_TEST_CASE(the_signature_is_that_of_standard_webhooks) {
     // The example of the Standard Webhooks specification.
     BOOST_TEST(standard_signature({Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
