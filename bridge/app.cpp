@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "adapters/http_json/poller.h"
 #include "adapters/openregister/poller.h"
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
@@ -247,7 +248,7 @@ private:
         std::vector<Reconciler::Source> sources;
         const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
         for (const auto& source : current.settings.sources) {
-            if (source.url.empty()) continue;
+            if (source.url.empty() || source.type == "http") continue;
             const bool held = source.app_api && !(exapp && exapp->is_enabled());
             sources.push_back({make_source_registrar(source, current.settings.public_url, send, *store),
                                source.reconcile_every, source.names_every, held});
@@ -260,6 +261,12 @@ private:
         });
     }
 
+    std::unique_ptr<Poller> make_poller(const Plan& current, const SourceSettings& source, const Exchanger& send) {
+        const auto json = current.json_polls.find(source.id);
+        if (json == current.json_polls.end()) return make_openregister_poller(source, send, *store, tools.clock);
+        return std::make_unique<http_json::JsonPoller>(source, json->second, send, *store, tools.clock);
+    }
+
     /// One thread each: a source that is slow to answer holds up no other.
     void start_polls(const Plan& current) {
         const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
@@ -269,7 +276,7 @@ private:
                 if (!source.poll) continue;
                 Polling polling;
                 polling.poll = std::make_unique<SourcePoll>(
-                    source.id, make_openregister_poller(source, send, *store, tools.clock), *source.poll,
+                    source.id, make_poller(current, source, send), *source.poll,
                     SourcePoll::Tools{
                         *store, tools.clock, tools.random, tools.log,
                         [this](const SourceId& id, const std::vector<Observed>& found, TimePoint began,

@@ -46,14 +46,16 @@ SourcePlan source_plan(const SourceSettings& source, Complaints& complaints) {
     plan.mapping = source.mapping;
     plan.limit = source.limit;
     plan.snapshots = source.poll.has_value();
+    if (source.type == "http") return plan;  // nobody pushes to it
     plan.push = source.unverified ? accept_unverified() : verifier_of(source, Intake::Push, complaints);
     if (!source.hook_token.empty()) plan.hooks = verifier_of(source, Intake::Hooks, complaints);
     return plan;
 }
 
-/// A push source names whose rules read it: a word nobody serves is a slip, which only the events would show.
+/// A push or http source names whose rules read it: a word nobody serves is a slip, which only the events would show.
 void check_mapping(const SourceSettings& source, const MappingSet& mappings) {
-    if (source.type != "push" || !source.node || source.mapping.empty() || source.mapping == "record") return;
+    const bool chooses = source.type == "push" || source.type == "http";
+    if (!chooses || !source.node || source.mapping.empty() || source.mapping == "record") return;
     if (!mappings.serving(source.mapping).empty()) return;
     (*source.node)["mapping"].complain("no file of `mappings` has `" + source.mapping + "` among its `sources`" +
                                        suggestion(source.mapping, mappings.source_types()));
@@ -64,9 +66,12 @@ void check_mapping(const SourceSettings& source, const MappingSet& mappings) {
 std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints) {
     std::map<std::string, SourcePlan> sources;
     std::map<std::string, std::string> source_at;
+    std::map<SourceId, http_json::JsonPollSettings> json_polls;
     for (const auto& source : settings.sources) {
         sources.emplace(source.id.value, source_plan(source, complaints));
         for (const auto& path : source.paths) source_at[path] = source.id.value;
+        if (source.type == "http" && source.node)
+            json_polls[source.id] = http_json::read_json_poll((*source.node)["poll"], source);
     }
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, hooks);
@@ -77,6 +82,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     return std::make_shared<const Plan>(Plan{std::move(settings),
                                              {std::move(sources), Normalizer(std::move(mappings)), std::move(router)},
                                              std::move(recipes),
+                                             std::move(json_polls),
                                              std::move(source_at)});
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "adapters/http_json/settings.h"
 #include "adapters/registry.h"
 #include "bridge/deliver/recipe.h"
 #include "bridge/receive/ingest.h"
@@ -17,7 +18,8 @@ struct Plan {
     Settings settings;
     IngestPlan ingest;
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
-    std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
+    std::map<SourceId, http_json::JsonPollSettings> json_polls;  ///< of the sources of type http
+    std::map<std::string, std::string> source_at;                ///< further paths that mean /ingest/<id>
 };
 
 /// Everything wrong goes to `complaints`; the plan is only to be used if there is nothing.

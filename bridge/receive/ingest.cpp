@@ -72,7 +72,8 @@ std::optional<SubjectState> state_of(const Prepared& prepared, std::optional<Tim
     if (prepared.state_at.empty() || prepared.event.event.subject.empty()) return std::nullopt;
     const auto payload = JsonDocument::parse(prepared.event.event.payload);
     if (!payload) return std::nullopt;
-    const auto state = (*payload)->root().path(prepared.state_at);
+    const auto whole = (*payload)->root();
+    const auto state = prepared.state_at == "." ? whole : whole.path(prepared.state_at);
     if (!state.is_object()) return std::nullopt;
     const auto as_of =
         prepared.ends ? prepared.event.event.occurred_at : from_iso8601(state["updated"].string().value_or(""));

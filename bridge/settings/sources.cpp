@@ -14,7 +14,7 @@ bool contains(const std::vector<std::string>& all, std::string_view one) {
     return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-const std::vector<std::string> kTypes = {"openregister", "nextcloud", "record", "spidamin", "push"};
+const std::vector<std::string> kTypes = {"openregister", "nextcloud", "record", "spidamin", "push", "http"};
 
 std::string read_type(const ConfigNode& node) {
     const auto type = node["type"];
@@ -151,13 +151,36 @@ std::size_t read_count(const ConfigNode& node, std::string_view key, std::size_t
     return static_cast<std::size_t>(node.integer(key, static_cast<std::int64_t>(usual), 2, most));
 }
 
+void read_pace(const ConfigNode& node, PollSettings& poll) {
+    poll.interval = node.duration("interval", poll.interval, 100ms, 24h);
+    poll.fallback_interval =
+        node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
+    poll.push_timeout = node.duration("push_timeout", poll.push_timeout, 1s, 30 * 24h);
+    poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
+    poll.tell_existing = node.word("existing", {"remember", "tell"}, "remember") == "tell";
+}
+
+/// Polled only. What it asks and how it reads the answer is its adapter's business, which reads the rest of `poll`.
+void read_http_source(const ConfigNode& node, SourceSettings& source) {
+    source.url = node.url("url", true);
+    read_login(node, source);
+    source.mapping = node.text("mapping", source.mapping);
+    source.intakes_wanted = {"off"};
+    source.poll.emplace();
+    read_pace(node["poll"], *source.poll);
+    source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
+    source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
+    source.node = node;
+    node.done();
+}
+
 /// `on`, `off`, or a section.
 std::optional<PollSettings> read_poll(const ConfigNode& source, const std::string& type) {
     const auto node = source["poll"];
     if (!node.present()) return std::nullopt;
     const auto word = node.is_map() ? std::optional<std::string>() : node.as_text();
     if (word && *word == "off") return std::nullopt;
-    if (type != "openregister") node.complain("only `type: openregister` can be polled");
+    if (type != "openregister") node.complain("only sources of type openregister and http can be polled");
     const bool known = source["url"].present() || source["login"].as_text() == "app_api";
     if (!known) node.complain("needs the source's `url`, and who to log in as");
     PollSettings poll;
@@ -165,15 +188,10 @@ std::optional<PollSettings> read_poll(const ConfigNode& source, const std::strin
         if (*word != "on") node.complain("expected on, off, or a section of settings");
         return poll;
     }
-    poll.interval = node.duration("interval", poll.interval, 100ms, 24h);
-    poll.fallback_interval =
-        node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
-    poll.push_timeout = node.duration("push_timeout", poll.push_timeout, 1s, 30 * 24h);
-    poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
+    read_pace(node, poll);
     poll.log = node.word("log", {"auto", "realtime", "audit", "lists"}, poll.log);
     if (node["compare_every"].present() && node["compare_every"].as_text() != "auto")
         poll.compare_every = node.duration("compare_every", milliseconds{0}, 0ms, 30 * 24h);
-    poll.tell_existing = node.word("existing", {"remember", "tell"}, "remember") == "tell";
     poll.page_rows = read_count(node, "page_rows", poll.page_rows, 10'000);
     poll.tail_rows = read_count(node, "tail_rows", poll.tail_rows, 10'000);
     poll.page_objects = read_count(node, "page_objects", poll.page_objects, 1'000);
@@ -191,6 +209,10 @@ SourceSettings read_source(const ConfigNode& root, const std::optional<AppApiSet
     source.mapping = source.type;
     if (source.type == "push") {
         read_push_source(node, source);
+        return source;
+    }
+    if (source.type == "http") {
+        read_http_source(node, source);
         return source;
     }
     if (source.type == "record" || source.type == "spidamin") {

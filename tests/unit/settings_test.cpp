@@ -36,11 +36,11 @@ struct Place {
         path = ::mkdtemp(name.data());
         for (const auto* folder : {"config", "mappings", "secrets"}) fs::create_directory(path / folder);
         put("mappings/openregister.yaml", "");
-        for (const auto* mapping : {"nextcloud", "github", "meta"})
+        for (const auto* mapping : {"nextcloud", "github", "meta", "http"})
             put("mappings/" + std::string(mapping) + ".yaml", "");
         for (const auto* secret : {"nextcloud_app_password", "ingest_secret", "ingest_secret_before", "hook_token",
                                    "windmill_token", "admin_token", "github_webhook_secret", "meta_app_secret",
-                                   "meta_verify_token", "billing_token", "callback_secret", "app_secret"})
+                                   "meta_verify_token", "billing_token", "callback_secret", "app_secret", "desk_token"})
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
     }
     ~Place() { fs::remove_all(path); }
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
     const Read read(place, example("orbridge.yaml"));
     check(read.lines(), {});
     const auto& settings = read.settings;
-    BOOST_REQUIRE(settings.sources.size() == 6U);
+    BOOST_REQUIRE(settings.sources.size() == 7U);
     BOOST_TEST(settings.sources[0].secrets.size() == 2U);
     BOOST_TEST(settings.sources[0].hook_token.reveal() == "hook_token-value");
     check(settings.sources[1].intakes_wanted, {"off"});
@@ -117,8 +117,15 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
     BOOST_TEST(settings.routes[0].interpolation == "refuse");
 
     const Read least(place, example("minimal.yaml"));
+    const auto mappings = [&](std::size_t count) {
+        std::vector<std::string> files;
+        for (const auto* name : {"openregister", "nextcloud", "github", "meta", "http"})
+            if (files.size() < count) files.push_back((place.path / "mappings" / name).string() + ".yaml");
+        return join(files, ", ");
+    };
     check(differences(least.settings, settings),
           {"admin.token: changed",
+           "mappings: " + mappings(4) + " → " + mappings(5),
            "routes, in order: routes[0] → objects",
            "routes[0]: removed",
            "sources.cloud.classes: none → OCA\\OpenRegister\\Event\\ObjectCreatedEvent, "
@@ -146,6 +153,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
            "sources.pages: added",
            "sources.partner: added",
            "sources.shop: added",
+           "sources.tickets: added",
            "subscriptions: added"});
 }
 
@@ -192,7 +200,7 @@ log: {level: loud}
            "c.yaml:7:3: sources.cloud: cannot register without `public_url` at the top of the file: the address at "
            "which the source reaches us; or `register: off`",
            "c.yaml:8:11: sources.cloud.type: `openregistre` is not one of: openregister, nextcloud, record, spidamin, "
-           "push",
+           "push, http",
            "c.yaml:9:10: sources.cloud.url: does not begin with http:// or https://, expected a URL like "
            "https://host/path",
            "c.yaml:11:13: sources.cloud.secret: the environment variable ORBRIDGE_TEST_NONE is not set",
@@ -234,7 +242,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
         {kPush, {}},
         {"sources: [a]\n", {"c.yaml:1:1: sources: expected a mapping, found a list"}},
         {"sources: {s: {secret: x, register: off}}\n",
-         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud, record, spidamin, push"}},
+         {"c.yaml:1:11: sources.s.type: missing, expected one of: openregister, nextcloud, record, spidamin, push, "
+          "http"}},
         {"sources: {s: {type: nextcloud, register: off, secret_file: /run/secrets/empty}}\n",
          {"c.yaml:1:60: sources.s.secret_file: file `" + (place.path / "secrets/empty").string() +
           "`: its first line is empty"}},
