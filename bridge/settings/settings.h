@@ -210,7 +210,8 @@ struct Settings {
 /// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the
 /// configuration file, in its parent, or in /usr/share/orbridge; the first one found.
 inline const std::vector<std::string> kShippedMappings = {
-    "openregister.yaml", "nextcloud.yaml", "github.yaml", "meta.yaml", "slack.yaml", "standard-webhooks.yaml"};
+    "openregister.yaml", "nextcloud.yaml",         "github.yaml", "meta.yaml",
+    "slack.yaml",        "standard-webhooks.yaml", "http.yaml"};
 
 const char* to_text(LoopSettings::Policy policy);
 

@@ -18,7 +18,8 @@ void check_golden(const std::string& folder, const std::string& ending, const st
     Complaints complaints;
     const std::string mappings = ORBRIDGE_ROOT "/mappings/";
     std::vector<std::string> all;
-    for (const auto* name : {"openregister", "nextcloud", "spidamin", "github", "meta", "slack", "standard-webhooks"})
+    for (const auto* name :
+         {"openregister", "nextcloud", "spidamin", "github", "meta", "slack", "standard-webhooks", "http"})
         all.push_back(mappings + name + ".yaml");
     const Normalizer normalizer(load_mappings(all, complaints));
     BOOST_REQUIRE(complaints.empty());
@@ -57,5 +58,6 @@ BOOST_AUTO_TEST_CASE(P9_slack_events) { check_golden("slack", ".http", "slack", 
 BOOST_AUTO_TEST_CASE(P9_standard_webhooks_events) {
     check_golden("standard-webhooks", ".http", "standard-webhooks", "standard-webhooks");
 }
+BOOST_AUTO_TEST_CASE(S1_polled_json) { check_golden("http", ".json", "http", "http"); }
 
 BOOST_AUTO_TEST_SUITE_END()
