@@ -454,17 +454,17 @@ private:
 
     RouteTable routes() {
         RouteTable table;
-        const auto push = [this](const InboundRequest& request, const PathValues& values) {
-            return ingest.push(values["source"], request);
+        const auto push = [this](const InboundRequest& request, const PathValues& values, const Respond& respond) {
+            ingest.push_later(values["source"], request, respond);
         };
-        table.add("POST", "/ingest/{source}", push).add("PUT", "/ingest/{source}", push);
+        table.add_later("POST", "/ingest/{source}", push).add_later("PUT", "/ingest/{source}", push);
         table.add("GET", "/ingest/{source}", [this](const InboundRequest& request, const PathValues& values) {
             return ingest.challenge(values["source"], request);
         });
-        table.add("POST", "/engine/api/w/{workspace}/jobs/run_wait_result/f/**",
-                  [this](const InboundRequest& request, const PathValues& values) {
-                      return ingest.hook(values["workspace"], request);
-                  });
+        table.add_later("POST", "/engine/api/w/{workspace}/jobs/run_wait_result/f/**",
+                        [this](const InboundRequest& request, const PathValues& values, const Respond& respond) {
+                            ingest.hook_later(values["workspace"], request, respond);
+                        });
         table.add("GET", "/engine/api/version", [](const InboundRequest&, const PathValues&) {
             return Answer{.status = 200, .body = "orbridge " ORBRIDGE_VERSION, .content_type = "text/plain"};
         });
@@ -527,6 +527,10 @@ private:
     HttpOptions http_options() {
         HttpOptions options;
         options.inherited_socket = tools.inherited_socket;
+        options.is_quick = [this](const InboundRequest& head) {
+            return head.path.starts_with("/ingest/") || head.path.starts_with("/engine/") ||
+                   now()->source_at.contains(head.path);
+        };
         options.refusal_answer = [this](const InboundRequest& head, const Refusal& refusal) {
             if (auto answer = subscribers.refused(head, refusal.status, refusal.message)) return *std::move(answer);
             return error_answer(refusal.status, refusal.code, refusal.message, refusal.field);
@@ -535,14 +539,14 @@ private:
     }
 
     /// A source's further paths come first, then the table.
-    HttpHandler handler() {
-        return [this, table = routes()](const InboundRequest& request) {
+    LaterHandler handler() {
+        return [this, table = routes()](const InboundRequest& request, const Respond& respond) {
             const auto current = now();
             const auto also = current->source_at.find(request.path);
-            if (also != current->source_at.end() && request.method == "POST") return ingest.push(also->second, request);
-            if (also != current->source_at.end() && request.method == "GET")
-                return ingest.challenge(also->second, request);
-            return table(request);
+            if (also == current->source_at.end()) return table(request, respond);
+            if (request.method == "POST") return ingest.push_later(also->second, request, respond);
+            if (request.method == "GET") return respond(ingest.challenge(also->second, request));
+            table(request, respond);
         };
     }
 

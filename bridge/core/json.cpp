@@ -396,6 +396,12 @@ std::vector<Json::Member> Json::members() const {
 
 namespace {
 
+/// Written in quotes it stays as it is.
+bool is_unescaped(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 /// Poco writes broken UTF-8 through (libraries.md §5), so it is mended before.
@@ -407,12 +413,13 @@ std::string mended(std::string_view text) {
     return is_utf8(clean) ? clean : std::string("<not text>");
 }
 
+/// Between its quotes there is nothing that is written in more ways than one.
+bool is_plain(std::string_view quoted) { return is_unescaped(quoted.substr(1, quoted.size() - 2)); }
+
 }  // namespace
 
 std::string json_string(std::string_view text) {
-    const bool plain = std::all_of(text.begin(), text.end(),
-                                   [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-    if (plain) return '"' + std::string(text) + '"';
+    if (is_unescaped(text)) return '"' + std::string(text) + '"';
     return Poco::toJSON(is_utf8(text) ? std::string(text) : mended(text));
 }
 
@@ -464,22 +471,29 @@ void JsonWriter::separate() {
 
 namespace {
 
+/// By key; of equal keys the last counts, as with everybody who reads JSON into a map. Without those that are null.
+std::vector<Json::Member> sorted_members(const Json& value) {
+    auto members = value.members();
+    std::erase_if(members, [](const auto& member) { return member.value.is_null(); });
+    std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+    const auto same = [](const auto& a, const auto& b) { return a.key == b.key; };
+    members.erase(members.begin(), std::unique(members.rbegin(), members.rend(), same).base());
+    return members;
+}
+
 void write_canonical(const Json& value, JsonWriter& out) {
     if (value.is_object()) {
-        std::map<std::string, Json> sorted;
-        for (const auto& member : value.members())
-            if (!member.value.is_null()) sorted[member.key] = member.value;
         out.object();
-        for (const auto& [key, child] : sorted) {
-            out.key(key);
-            write_canonical(child, out);
+        for (const auto& member : sorted_members(value)) {
+            out.key(member.key);
+            write_canonical(member.value, out);
         }
         out.end();
     } else if (value.is_array()) {
         out.array();
         for (const auto& member : value.members()) write_canonical(member.value, out);
         out.end();
-    } else if (value.is_string()) {
+    } else if (value.is_string() && !is_plain(value.raw())) {
         out.value(*value.string());
     } else {
         out.raw(value.raw());

@@ -73,9 +73,11 @@ std::optional<std::string> from_base64(std::string_view text) {
 }
 
 std::string sha256(std::string_view bytes) {
+    // Looked up once: EVP_sha256() is looked up again in each call, which costs as much as hashing a kilobyte.
+    static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int length = 0;
-    EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr);
+    EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, kSha256, nullptr);
     return {reinterpret_cast<const char*>(digest.data()), length};
 }
 

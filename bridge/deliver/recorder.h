@@ -18,7 +18,7 @@
 namespace orbridge {
 
 struct RecorderSettings {
-    std::size_t batch_max = 128;     ///< attempts in one transaction
+    std::size_t batch_max = 512;     ///< attempts in one transaction
     milliseconds retry_least{100};   ///< wait after the store has failed, doubled each time …
     milliseconds retry_most{5'000};  ///< … up to this
 };

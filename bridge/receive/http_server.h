@@ -10,21 +10,27 @@
 #include "bridge/core/log.h"
 #include "bridge/core/result.h"
 #include "bridge/receive/request_head.h"
+#include "bridge/receive/respond.h"
 #include "bridge/settings/settings.h"
 
 namespace orbridge {
 
 /// Called on a pool thread, for requests that were read whole. May block. Exceptions become 500 answers.
 using HttpHandler = std::function<Answer(const InboundRequest&)>;
+/// The same, but it may answer after it has returned. The request stays as it is until then.
+using LaterHandler = std::function<void(const InboundRequest&, Respond)>;
 
-/// What differs from one path to another. Both functions are called on the I/O thread, which serves all connections:
-/// they must be quick. Either may be empty.
+/// What differs from one path to another. The functions are called on the I/O thread, which serves all connections:
+/// they must be quick. Any may be empty.
 struct HttpOptions {
     /// How large the body of this request may be; `head` has all but the body.
     std::function<std::size_t(const InboundRequest& head)> body_bytes_max{};
     /// What a refused request is told, where the usual error body will not do; `head` is as far as it was
     /// read, perhaps empty. The connection is closed behind it.
     std::function<Answer(const InboundRequest& head, const Refusal&)> refusal_answer{};
+    /// Whether serving this request never blocks: it is then served by one of few threads that do nothing else, which
+    /// saves handing each request to a thread of its own. Called on the I/O thread.
+    std::function<bool(const InboundRequest& head)> is_quick{};
     /// A socket that listens already, instead of `listen`: taken over, and left open for the next process. -1: none.
     int inherited_socket = -1;
 };
@@ -35,6 +41,8 @@ class HttpServer {
 public:
     /// Serves from then on. `log` must outlive the server. Invalid: `listen` has no such form.
     /// Unavailable: the address cannot be bound.
+    static Result<std::unique_ptr<HttpServer>> start(const HttpSettings& settings, LaterHandler handler, Log& log,
+                                                     HttpOptions options = {});
     static Result<std::unique_ptr<HttpServer>> start(const HttpSettings& settings, HttpHandler handler, Log& log,
                                                      HttpOptions options = {});
     /// stop(0ms)
@@ -47,7 +55,8 @@ public:
     int port() const;
 
     /// Accepts nothing new and lets requests in progress finish; after the limit their connections are closed.
-    /// Returns when no handler runs any more, however long that takes. Not from a handler. May be repeated.
+    /// Returns when no handler runs any more and all requests are answered, however long that takes. Not from a
+    /// handler. May be repeated.
     void stop(milliseconds finish_within);
 
 private:

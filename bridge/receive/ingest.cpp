@@ -86,6 +86,11 @@ std::vector<TargetId> targets_of(const NewEvent& event) {
     return targets;
 }
 
+Answer approved_answer() {
+    // Anything but an object with a status would be a TypeError inside the user's save (openregister.md §6).
+    return {.status = 200, .body = R"({"status":"approved"})"};
+}
+
 Answer accepted_answer(const std::vector<Accepted>& accepted, int status) {
     const bool all_known = !accepted.empty() && std::all_of(accepted.begin(), accepted.end(),
                                                             [](const Accepted& each) { return each.duplicate; });
@@ -156,7 +161,51 @@ Ingest::Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, con
       wake_(std::move(wake)),
       subscribers_(std::move(subscribers)) {}
 
-Answer Ingest::push(const std::string& source_name, const InboundRequest& request) {
+/// What goes to the store together.
+struct Ingest::Batch {
+    std::vector<Prepared> all;  ///< their events are in the arrival until it is stored
+    Arrival arrival;
+};
+
+/// A request between verified and answered.
+struct Ingest::Pending {
+    std::shared_ptr<const IngestPlan> plan;  ///< of which the batch has pointers
+    const SourcePlan& source;
+    Intake intake;
+    Batch batch;
+};
+
+Answer Ingest::push(const std::string& source, const InboundRequest& request) {
+    return answer(begin_push(source, request));
+}
+
+void Ingest::push_later(const std::string& source, const InboundRequest& request, const Respond& respond) {
+    answer_later(begin_push(source, request), respond);
+}
+
+Answer Ingest::hook(const std::string& workspace, const InboundRequest& request) {
+    return answer(begin_hook(workspace, request));
+}
+
+void Ingest::hook_later(const std::string& workspace, const InboundRequest& request, const Respond& respond) {
+    answer_later(begin_hook(workspace, request), respond);
+}
+
+Answer Ingest::answer(Begun begun) {
+    if (auto* answer = std::get_if<Answer>(&begun)) return std::move(*answer);
+    auto& pending = *std::get<std::unique_ptr<Pending>>(begun);
+    return end(pending, store_.accept(pending.batch.arrival));
+}
+
+void Ingest::answer_later(Begun begun, const Respond& respond) {
+    if (auto* answer = std::get_if<Answer>(&begun)) return respond(std::move(*answer));
+    const std::shared_ptr<Pending> pending = std::move(std::get<std::unique_ptr<Pending>>(begun));
+    store_.accept_later(
+        pending->batch.arrival,
+        [this, pending, respond](const Result<std::vector<Accepted>>& accepted) { respond(end(*pending, accepted)); });
+}
+
+Ingest::Begun Ingest::begin_push(const std::string& source_name, const InboundRequest& request) {
     const auto plan = plan_();
     const auto* source = find_source(*plan, source_name);
     if (auto answer = closed(source)) return *std::move(answer);
@@ -166,9 +215,37 @@ Answer Ingest::push(const std::string& source_name, const InboundRequest& reques
     if (!verified) return refuse(source->id, intake, verified.error());
     if (auto greeting = source->push->greeting(request)) return text_answer(*std::move(greeting));
     if (auto answer = over_limit(*source, now)) return *std::move(answer);
-    const auto accepted = take(*plan, *source, *verified);
-    return accepted ? accepted_answer(*accepted, source->accepted_status)
-                    : refuse(source->id, intake, accepted.error());
+    return begin(plan, *source, intake, *verified);
+}
+
+Ingest::Begun Ingest::begin_hook(const std::string& workspace, const InboundRequest& request) {
+    const auto plan = plan_();
+    const auto* source = find_source(*plan, workspace);
+    if (source == nullptr || source->hooks == nullptr)
+        return error_answer(404, "unknown_workspace", "no source of this name takes schema hooks");
+    const auto verified =
+        verify_request(*source->hooks, request, source->id, source->type, Intake::Hooks, clock_.now());
+    if (!verified) return refuse(source->id, Intake::Hooks, verified.error());
+    return begin(plan, *source, Intake::Hooks, *verified);
+}
+
+Ingest::Begun Ingest::begin(const std::shared_ptr<const IngestPlan>& plan, const SourcePlan& source, Intake intake,
+                            const VerifiedRequest& request) {
+    auto outcome = normalize(*plan, source.mapping, request);
+    if (!outcome) return refuse(source.id, intake, outcome.error());
+    auto all = prepare(std::move(*outcome), plan->router, request, ids_);
+    if (source.snapshots)
+        for (auto& prepared : all) prepared.event.leaves = state_of(prepared, std::nullopt);
+    Arrival arrival;
+    arrival.request_id = request.request_id();
+    return std::make_unique<Pending>(Pending{plan, source, intake, ready(std::move(all), std::move(arrival))});
+}
+
+Answer Ingest::end(Pending& pending, const Result<std::vector<Accepted>>& accepted) {
+    tell(pending.batch, accepted);
+    if (!accepted) return refuse(pending.source.id, pending.intake, accepted.error());
+    if (pending.intake == Intake::Hooks) return approved_answer();
+    return accepted_answer(*accepted, pending.source.accepted_status);
 }
 
 Answer Ingest::challenge(const std::string& source_name, const InboundRequest& request) {
@@ -197,32 +274,6 @@ std::optional<Answer> Ingest::over_limit(const SourcePlan& source, TimePoint now
                         {{"Retry-After", std::to_string(whole_seconds(*next - now))}});
 }
 
-Answer Ingest::hook(const std::string& workspace, const InboundRequest& request) {
-    const auto plan = plan_();
-    const auto source = plan->sources.find(workspace);
-    if (source == plan->sources.end() || source->second.hooks == nullptr)
-        return error_answer(404, "unknown_workspace", "no source of this name takes schema hooks");
-    const auto verified = verify_request(*source->second.hooks, request, source->second.id, source->second.type,
-                                         Intake::Hooks, clock_.now());
-    if (!verified) return refuse(source->second.id, Intake::Hooks, verified.error());
-    const auto accepted = take(*plan, source->second, *verified);
-    if (!accepted) return refuse(source->second.id, Intake::Hooks, accepted.error());
-    // Anything but an object with a status would be a TypeError inside the user's save (openregister.md §6).
-    return {.status = 200, .body = R"({"status":"approved"})"};
-}
-
-Result<std::vector<Accepted>> Ingest::take(const IngestPlan& plan, const SourcePlan& source,
-                                           const VerifiedRequest& request) {
-    auto outcome = normalize(plan, source.mapping, request);
-    if (!outcome) return outcome.error();
-    auto all = prepare(std::move(*outcome), plan.router, request, ids_);
-    if (source.snapshots)
-        for (auto& prepared : all) prepared.event.leaves = state_of(prepared, std::nullopt);
-    Arrival arrival;
-    arrival.request_id = request.request_id();
-    return store(std::move(all), std::move(arrival));
-}
-
 Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vector<Observed>& found,
                                               TimePoint read_after, const Bookmark& bookmark) {
     const auto plan = plan_();
@@ -246,26 +297,33 @@ Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vec
             }
         }
     }
-    return store(std::move(all), std::move(arrival));
+    auto batch = ready(std::move(all), std::move(arrival));
+    auto accepted = store_.accept(batch.arrival);
+    tell(batch, accepted);
+    return accepted;
 }
 
-/// Stores the events of an arrival, and tells whoever waits for them.
-Result<std::vector<Accepted>> Ingest::store(std::vector<Prepared> all, Arrival arrival) {
+/// What is to be stored, as it will be.
+Ingest::Batch Ingest::ready(std::vector<Prepared> all, Arrival arrival) {
     for (auto& prepared : all) {
         guard_against_loops(prepared);
         add_subscribers(prepared.event);
         arrival.events.push_back(std::move(prepared.event));
     }
     arrival.only_if_known = full_();
-    auto accepted = store_.accept(arrival);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i].event = std::move(arrival.events[i]);
+    return {std::move(all), std::move(arrival)};
+}
+
+/// Tells whoever waits for what was stored.
+void Ingest::tell(Batch& batch, const Result<std::vector<Accepted>>& accepted) {
+    for (std::size_t i = 0; i < batch.all.size(); ++i) {
+        auto& prepared = batch.all[i];
+        prepared.event = std::move(batch.arrival.events[i]);
         // Even if it failed: it may be stored all the same, if only the answer got lost.
         const bool is_new = !accepted || !(*accepted)[i].duplicate;
-        if (is_new && !all[i].event.deliveries.empty()) wake_(targets_of(all[i].event));
-        if (accepted) record(all[i], (*accepted)[i]);
+        if (is_new && !prepared.event.deliveries.empty()) wake_(targets_of(prepared.event));
+        if (accepted) record(prepared, (*accepted)[i]);
     }
-    return accepted;
 }
 
 /// Counts and tells what has been stored, or was already.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "bridge/core/guarded.h"
@@ -12,6 +13,7 @@
 #include "bridge/core/log.h"
 #include "bridge/normalize/normalizer.h"
 #include "bridge/poll/poller.h"
+#include "bridge/receive/respond.h"
 #include "bridge/receive/source_limits.h"
 #include "bridge/record/metrics.h"
 #include "bridge/record/rate_limit.h"
@@ -51,7 +53,8 @@ struct Prepared {
     bool ends = false;
 };
 
-/// receive → verify → normalize → route → store → answer. Safe from any thread; blocks for the commit.
+/// receive → verify → normalize → route → store → answer. Safe from any thread. What says `later` does not block; the
+/// rest blocks for the commit.
 class Ingest {
 public:
     using PlanNow = std::function<std::shared_ptr<const IngestPlan>()>;
@@ -69,10 +72,13 @@ public:
 
     /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 410, 429, 503.
     Answer push(const std::string& source, const InboundRequest& request);
+    /// The same, answered once the commit is done or has failed. Everything that answers must end before this does.
+    void push_later(const std::string& source, const InboundRequest& request, const Respond& respond);
     /// `GET /ingest/{source}`: 200 with what the sender asked back, 403, 404, 405, 410.
     Answer challenge(const std::string& source, const InboundRequest& request);
     /// A schema hook: OpenRegister thinks it runs a Windmill flow. 200 {"status":"approved"} once stored.
     Answer hook(const std::string& workspace, const InboundRequest& request);
+    void hook_later(const std::string& workspace, const InboundRequest& request, const Respond& respond);
 
     /// What polling found, through the same mapping, stored with the bookmark in one transaction. Unavailable: nothing
     /// was stored. Invalid: the source is not there, or something is no JSON.
@@ -86,9 +92,18 @@ private:
     void guard_against_loops(Prepared& prepared);
     void count_for_loops(const Prepared& prepared);
     bool is_ours(const std::string& id);
-    Result<std::vector<Accepted>> take(const IngestPlan& plan, const SourcePlan& source,
-                                       const VerifiedRequest& request);
-    Result<std::vector<Accepted>> store(std::vector<Prepared> all, Arrival arrival);
+    struct Batch;
+    struct Pending;
+    using Begun = std::variant<Answer, std::unique_ptr<Pending>>;
+    Begun begin_push(const std::string& source, const InboundRequest& request);
+    Begun begin_hook(const std::string& workspace, const InboundRequest& request);
+    Begun begin(const std::shared_ptr<const IngestPlan>& plan, const SourcePlan& source, Intake intake,
+                const VerifiedRequest& request);
+    Answer end(Pending& pending, const Result<std::vector<Accepted>>& accepted);
+    Answer answer(Begun begun);
+    void answer_later(Begun begun, const Respond& respond);
+    Batch ready(std::vector<Prepared> all, Arrival arrival);
+    void tell(Batch& batch, const Result<std::vector<Accepted>>& accepted);
     void record(const Prepared& prepared, const Accepted& accepted);
     std::optional<Answer> over_limit(const SourcePlan& source, TimePoint now);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);

@@ -39,6 +39,12 @@ const std::string& PathValues::operator[](std::string_view name) const {
 }
 
 RouteTable& RouteTable::add(std::string_view method, std::string_view pattern, RouteHandler handler) {
+    return add_later(method, pattern,
+                     [handler = std::move(handler)](const InboundRequest& request, const PathValues& values,
+                                                    const Respond& respond) { respond(handler(request, values)); });
+}
+
+RouteTable& RouteTable::add_later(std::string_view method, std::string_view pattern, LaterRouteHandler handler) {
     Route route{std::string(method), {}, std::move(handler)};
     for (const auto segment : segments_of(pattern)) {
         if (segment == "**") {
@@ -82,7 +88,7 @@ PathValues RouteTable::values_of(const Route& route, std::string_view path) {
     return values;
 }
 
-Answer RouteTable::operator()(const InboundRequest& request) const {
+void RouteTable::operator()(const InboundRequest& request, Respond respond) const {
     const auto path = segments_of(request.path);
     const Route* best = nullptr;
     std::set<std::string> allowed;
@@ -95,9 +101,9 @@ Answer RouteTable::operator()(const InboundRequest& request) const {
             best = &route;
         }
     }
-    if (best != nullptr) return best->handler(request, values_of(*best, request.path));
-    if (!allowed.empty()) return method_not_allowed(allowed);
-    return error_answer(404, "not_found", "There is nothing at this path");
+    if (best != nullptr) return best->handler(request, values_of(*best, request.path), std::move(respond));
+    if (!allowed.empty()) return respond(method_not_allowed(allowed));
+    respond(error_answer(404, "not_found", "There is nothing at this path"));
 }
 
 }  // namespace orbridge

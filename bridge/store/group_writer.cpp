@@ -1,6 +1,7 @@
 #include "bridge/store/group_writer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace orbridge {
@@ -13,7 +14,7 @@ constexpr const char* kRollback = "ROLLBACK";
 }  // namespace
 
 GroupWriter::GroupWriter(Database& db, const Limits& limits, Watch watch)
-    : db_(db), limits_(limits), watch_(std::move(watch)), thread_([this] { loop(); }) {}
+    : db_(db), limits_(limits), watch_(std::move(watch)), teller_([this] { tell(); }), thread_([this] { loop(); }) {}
 
 GroupWriter::~GroupWriter() {
     {
@@ -22,28 +23,82 @@ GroupWriter::~GroupWriter() {
     }
     arrived_.notify_one();
     thread_.join();
+    {
+        const std::lock_guard lock(ended_mutex_);
+        all_ended_ = true;
+    }
+    some_ended_.notify_one();
+    teller_.join();
 }
 
 Status GroupWriter::enqueue(Write& one) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (queue_.size() >= limits_.queue_max) {
-            return Error{Error::Kind::Unavailable,
-                         "cannot " + std::string(one.doing) + ": too many writes are waiting for the disk"};
-        }
-        queue_.push_back(&one);
-        if (idle_) arrived_.notify_one();
-        idle_ = false;
-    }
+    if (auto added = add(one); !added) return added;
     one.done.wait();
     return std::move(one.result);
+}
+
+void GroupWriter::write_later(std::string_view doing, Work work, Done done) {
+    auto one = std::make_unique<Write>();
+    one->doing = doing;
+    one->later = std::make_unique<Later>(Later{std::move(work), std::move(done)});
+    one->work = &one->later->work;
+    one->call = [](void* f, Database& db) { return (*static_cast<Work*>(f))(db); };
+    if (auto added = add(*one); !added) return one->later->done(added);
+    // It is the writer's from now on, and may be gone already.
+    [[maybe_unused]] const auto* given = one.release();
+}
+
+Status GroupWriter::add(Write& one) {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= limits_.queue_max) {
+        return Error{Error::Kind::Unavailable,
+                     "cannot " + std::string(one.doing) + ": too many writes are waiting for the disk"};
+    }
+    queue_.push_back(&one);
+    if (idle_) arrived_.notify_one();
+    idle_ = false;
+    return Ok{};
 }
 
 void GroupWriter::loop() {
     Batch batch;
     while (take(batch)) {
         commit(batch);
-        for (auto* one : batch) one->done.set();
+        finish(batch);
+    }
+}
+
+/// Who waits is told here, the others by the teller, so that the next transaction does not wait for what they do.
+void GroupWriter::finish(const Batch& batch) {
+    std::vector<std::unique_ptr<Write>> later;
+    for (auto* one : batch) {
+        if (one->later) {
+            later.emplace_back(one);
+        } else {
+            one->done.set();
+        }
+    }
+    if (later.empty()) return;
+    {
+        const std::lock_guard lock(ended_mutex_);
+        std::move(later.begin(), later.end(), std::back_inserter(ended_));
+    }
+    some_ended_.notify_one();
+}
+
+void GroupWriter::tell() {
+    std::unique_lock lock(ended_mutex_);
+    for (;;) {
+        some_ended_.wait(lock, [this] { return !ended_.empty() || all_ended_; });
+        if (ended_.empty()) return;
+        auto ended = std::exchange(ended_, {});
+        lock.unlock();
+        for (auto& one : ended) {
+            one->later->done(one->result);
+            one.reset();  // what it holds is not kept for the others' sake
+        }
+        ended.clear();
+        lock.lock();
     }
 }
 

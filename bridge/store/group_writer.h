@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -45,17 +46,32 @@ public:
         return enqueue(one);
     }
 
+    using Work = std::function<Status(Database&)>;
+    using Done = std::function<void(const Status&)>;
+    /// The same without waiting: `done` is told, once, on a thread of the writer's that tells all of a transaction
+    /// together, or before this returns if nothing more can wait. It must not throw, and must be quick: others wait to
+    /// be told; it may write by this function, not by the other. `doing` lives for the whole program.
+    void write_later(std::string_view doing, Work work, Done done);
+
 private:
+    struct Later {
+        Work work;
+        Done done;
+    };
     struct Write {
         std::string_view doing;
         void* work;
         Status (*call)(void* work, Database& db);
         Status result = Ok{};
         Signal done{};
+        std::unique_ptr<Later> later{};  ///< nobody waits for it: the writer owns it
     };
     using Batch = std::vector<Write*>;
 
     Status enqueue(Write& one);
+    Status add(Write& one);
+    void finish(const Batch& batch);
+    void tell();
     void loop();
     bool take(Batch& batch);
     void commit(const Batch& batch);
@@ -71,6 +87,11 @@ private:
     std::vector<Write*> queue_;
     bool idle_ = false;
     bool stopping_ = false;
+    std::mutex ended_mutex_;
+    std::condition_variable some_ended_;
+    std::vector<std::unique_ptr<Write>> ended_;  ///< nobody was told yet
+    bool all_ended_ = false;
+    std::thread teller_;  // uses everything above
     std::thread thread_;  // last: uses everything above
 };
 

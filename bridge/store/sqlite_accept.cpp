@@ -10,6 +10,8 @@ namespace {
 using rows::code;
 using rows::ms;
 
+constexpr std::string_view kStoring = "store the event";
+
 constexpr const char* kInsertEvent =
     "INSERT INTO events (seq, id, dedup, twin, seen, state, intake, source, class, channel, event_name, subject,"
     " occurred_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -208,6 +210,16 @@ Result<std::vector<SqliteStore::PackedEvent>> SqliteStore::pack(const std::vecto
     return all;
 }
 
+/// What is between the pieces of one acceptance.
+struct SqliteStore::Accepting {
+    const Arrival& arrival;
+    std::vector<PackedEvent> packed;
+    std::optional<Key16> request;
+    std::vector<IntakeHeard> heard{};
+    std::vector<Accepted> accepted{};
+    TallyChange change{};
+};
+
 Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
     if (arrival.events.empty()) {
         if (arrival.seen.empty() && !arrival.bookmark) return std::vector<Accepted>{};
@@ -218,30 +230,51 @@ Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
         if (!written) return written.error();
         return std::vector<Accepted>{};
     }
+    auto begun = begin_accept(arrival);
+    if (!begun) return begun.error();
+    auto& accepting = **begun;
+    const auto stored = writer_.write(kStoring, [&](Database& db) { return write_arrival(db, accepting); });
+    return end_accept(accepting, stored);
+}
+
+void SqliteStore::accept_later(const Arrival& arrival, Told told) {
+    if (arrival.events.empty()) return told(accept(arrival));
+    auto begun = begin_accept(arrival);
+    if (!begun) return told(begun.error());
+    const std::shared_ptr<Accepting> accepting = std::move(*begun);
+    writer_.write_later(
+        kStoring, [this, accepting](Database& db) { return write_arrival(db, *accepting); },
+        [this, accepting, told = std::move(told)](const Status& stored) { told(end_accept(*accepting, stored)); });
+}
+
+Result<std::unique_ptr<SqliteStore::Accepting>> SqliteStore::begin_accept(const Arrival& arrival) {
     auto packed = pack(arrival.events);
     if (!packed) return packed.error();
-    const auto request = request_key(arrival);
-    const auto& first = arrival.events.front().event;
-    std::vector<IntakeHeard> heard;
-    if (!arrival.only_if_known) heard = heard_.rows_to_write(first.received_at);
-    std::vector<Accepted> accepted;
-    TallyChange change;
-    auto work = [&](Database& db) -> Status {
-        let_go(change);
-        change.clear();
-        accepted = store_arrival(db, *packed, request, arrival.only_if_known, change);
-        if (!accepted.empty()) store_rest(db, arrival);
-        write_heard(db, heard);
-        return Ok{};
-    };
-    const auto stored = writer_.write("store the event", work);
-    let_go(change);
+    auto accepting = std::make_unique<Accepting>(Accepting{arrival, std::move(*packed), request_key(arrival)});
+    if (!arrival.only_if_known) accepting->heard = heard_.rows_to_write(arrival.events.front().event.received_at);
+    return accepting;
+}
+
+/// On the writer's thread, perhaps twice.
+Status SqliteStore::write_arrival(Database& db, Accepting& accepting) {
+    const auto& arrival = accepting.arrival;
+    let_go(accepting.change);
+    accepting.change.clear();
+    accepting.accepted =
+        store_arrival(db, accepting.packed, accepting.request, arrival.only_if_known, accepting.change);
+    if (!accepting.accepted.empty()) store_rest(db, arrival);
+    write_heard(db, accepting.heard);
+    return Ok{};
+}
+
+Result<std::vector<Accepted>> SqliteStore::end_accept(Accepting& accepting, const Status& stored) {
+    let_go(accepting.change);
     if (!stored) return stored.error();
-    tally_.apply(change);
-    for (const auto& each : arrival.events)
+    tally_.apply(accepting.change);
+    for (const auto& each : accepting.arrival.events)
         heard_.note(each.event.source.value, each.event.intake, each.event.received_at);
-    if (accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
-    return accepted;
+    if (accepting.accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
+    return std::move(accepting.accepted);
 }
 
 /// None: something is new, and only what is known was wanted.

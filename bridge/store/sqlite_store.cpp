@@ -19,7 +19,7 @@ constexpr int kReaders = 4;
 // FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page.
 constexpr const char* kWriterSetup =
     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-    " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 500; PRAGMA cache_size = -65536; PRAGMA "
+    " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -65536; PRAGMA "
     "temp_store = MEMORY";
 // What a killed process left in the log may have been read from memory that never reached the disk, if a sync
 // failed before: this writes it into the database anew, so that nothing is built upon what may be lost.

@@ -43,6 +43,7 @@ public:
     using Store::accept;
     using Store::remap;
     Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
+    void accept_later(const Arrival& arrival, Told told) override;
     Status remap(const EventId& id, const std::vector<NewEvent>& mapped) override;
     Result<Headers> kept_headers(const EventId& id) override;
     Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
@@ -95,6 +96,7 @@ private:
     struct PackedEvent;
     struct PackedDelivery;
     struct Ending;
+    struct Accepting;
 
     SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings, Log& log,
                 TimePoint opened_at, const std::string& vfs);
@@ -116,6 +118,9 @@ private:
     static Result<PackedEvent> pack(const NewEvent& event);
     static Result<std::vector<PackedEvent>> pack(const std::vector<NewEvent>& events);
     static Result<std::vector<PackedDelivery>> pack(const std::vector<NewDelivery>& deliveries);
+    Result<std::unique_ptr<Accepting>> begin_accept(const Arrival& arrival);
+    Status write_arrival(Database& db, Accepting& accepting);
+    Result<std::vector<Accepted>> end_accept(Accepting& accepting, const Status& stored);
     std::vector<Accepted> store_arrival(Database& db, const std::vector<PackedEvent>& packed,
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,

@@ -199,6 +199,10 @@ public:
     /// event (by id) once more. Invalid: an id is no UUID.
     /// Snapshots and the bookmark are part of the same transaction.
     virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
+    /// The same without waiting: `told` is called once, from any thread, perhaps before this returns. The arrival must
+    /// live until then. `told` must not throw or block; others wait to be told.
+    using Told = std::function<void(Result<std::vector<Accepted>>)>;
+    virtual void accept_later(const Arrival& arrival, Told told) { told(accept(arrival)); }
     /// One that came alone.
     Result<Accepted> accept(const NewEvent& event) {
         auto accepted = accept(Arrival{{event}});

@@ -80,7 +80,7 @@ struct Run {
 
 /// Accepts for a while, then waits until all was delivered.
 Run accept_and_deliver(const fs::path& folder, int targets, int hanging, std::chrono::milliseconds time,
-                       int connections = 64) {
+                       int connections = 256) {
     fs::create_directories(folder);
     Run run;
     {

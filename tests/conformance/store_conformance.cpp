@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/mpl/list.hpp>
+#include <condition_variable>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -50,6 +52,47 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_same_dedup_key_of_a_source_is_one_event, Place
     elsewhere.event.source = {"other"};
     BOOST_TEST(!world.accept(elsewhere).duplicate);
     BOOST_TEST(world.store->counts().value().events == 2U);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_accepted_later_is_told_once_and_is_as_if_it_was_accepted_at_once, Place, Stores) {
+    constexpr std::size_t kThreads = 4;
+    constexpr std::size_t kEach = 50;
+    World<Place> world;
+    std::vector<Arrival> arrivals(kThreads * kEach);
+    for (std::size_t i = 0; i < arrivals.size(); ++i)
+        arrivals[i].events = {world.event_with({world.delivery_to("t")}, std::to_string(i % kEach))};
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<int> told(arrivals.size());
+    std::vector<Accepted> accepted;
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t t = 0; t < kThreads; ++t)
+            threads.emplace_back([&, t] {
+                for (std::size_t i = t; i < arrivals.size(); i += kThreads)
+                    world.store->accept_later(arrivals[i], [&, i](const Result<std::vector<Accepted>>& result) {
+                        const std::lock_guard lock(mutex);
+                        ++told[i];
+                        if (result && result->size() == 1) accepted.push_back(result->front());
+                        changed.notify_one();
+                    });
+            });
+    }
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return accepted.size() == arrivals.size(); });
+    BOOST_TEST(std::all_of(told.begin(), told.end(), [](int times) { return times == 1; }));
+    const auto fresh =
+        std::count_if(accepted.begin(), accepted.end(), [](const auto& each) { return !each.duplicate; });
+    BOOST_TEST(fresh == static_cast<std::ptrdiff_t>(kEach));
+    EventQuery all;
+    all.limit = 1000;
+    BOOST_TEST(world.store->events(all).value().size() == kEach);
+    Arrival bad;
+    bad.events = {world.event_with({})};
+    bad.events.front().event.id = {"no uuid"};
+    world.store->accept_later(bad, [&](const Result<std::vector<Accepted>>& result) {
+        BOOST_TEST((!result && result.error().kind == Error::Kind::Invalid));
+    });
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(an_event_without_dedup_key_is_never_a_duplicate_but_of_itself, Place, Stores) {

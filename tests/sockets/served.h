@@ -32,6 +32,14 @@ public:
         server_ = std::move(started).value();
     }
 
+    /// Whose handler answers by itself.
+    Served(LaterHandler handler, const HttpSettings& settings, HttpOptions options)
+        : log_(clock_, Log::Level::Info, to_nowhere()) {
+        auto started = HttpServer::start(settings, std::move(handler), log_, std::move(options));
+        if (!started) throw std::runtime_error(started.error().message);
+        server_ = std::move(started).value();
+    }
+
     HttpServer& server() { return *server_; }
     RawClient connect() { return RawClient(server_->port()); }
     /// Method, path and body of each request since the last call.

@@ -18,7 +18,9 @@ Answer ask(const RouteTable& table, std::string method, std::string path) {
     InboundRequest request;
     request.method = std::move(method);
     request.path = std::move(path);
-    return table(request);
+    Answer answer;
+    table(request, [&](Answer given) { answer = std::move(given); });
+    return answer;
 }
 
 std::string told(const RouteTable& table, std::string path) { return ask(table, "GET", std::move(path)).body; }
@@ -93,6 +95,25 @@ BOOST_AUTO_TEST_CASE(an_unknown_path_is_answered_in_json) {
     BOOST_TEST(answer.status == 404);
     BOOST_TEST(answer.content_type == "application/json");
     BOOST_TEST(answer.body == R"({"error":{"code":"not_found","message":"There is nothing at this path"}})");
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_may_answer_after_it_has_returned) {
+    RouteTable table;
+    Respond kept;
+    table.add_later("POST", "/a/{x}", [&](const InboundRequest&, const PathValues& values, const Respond& respond) {
+        kept = [respond, x = values["x"]](Answer answer) {
+            answer.body += x;
+            respond(std::move(answer));
+        };
+    });
+    InboundRequest request;
+    request.method = "POST";
+    request.path = "/a/b";
+    std::string body;
+    table(request, [&](const Answer& answer) { body = answer.body; });
+    BOOST_TEST(body.empty());
+    kept(Answer{.body = "later "});
+    BOOST_TEST(body == "later b");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -207,14 +207,10 @@ BOOST_AUTO_TEST_CASE(T6_metrics_say_how_polling_goes) {
     report.untold = 2;
     report.cannot_tell = {"Locks."};
     Metrics metrics;
-    const auto text = metrics.render({.now = report.checked_at.value(),
-                                      .counts = {},
-                                      .heard = {},
-                                      .registrations = {},
-                                      .subscriptions = {},
-                                      .breakers = {},
-                                      .polls = poll_gauges({report}),
-                                      .backlog = {}});
+    Metrics::Scrape scrape{};
+    scrape.now = report.checked_at.value();
+    scrape.polls = poll_gauges({report});
+    const auto text = metrics.render(scrape);
     const auto shown = [&](const std::string& line) { return text.find(line + "\n") != std::string::npos; };
     BOOST_TEST(shown(R"(orbridge_poll_checked_timestamp_seconds{source="cloud"} 1774512000)"), text);
     BOOST_TEST(text.find("orbridge_poll_fetched_timestamp_seconds{") == std::string::npos);
