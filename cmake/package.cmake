@@ -15,7 +15,8 @@ add_custom_target(package_files ALL DEPENDS ${made}/orbridge.1.gz ${made}/orbrid
 
 install(TARGETS orbridge RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY mappings/ DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/mappings FILES_MATCHING PATTERN "*.yaml")
-file(GLOB adapter_files adapters/*.yaml adapters/*/*.yaml)
+# Whatever is added to these folders is shipped; tests/e2e/test_package.py compares.
+file(GLOB adapter_files CONFIGURE_DEPENDS adapters/*.yaml adapters/*/*.yaml)
 install(FILES ${adapter_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/adapters)
 install(FILES config/orbridge.schema.json deploy/exapp/exapp.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge)
 install(FILES config/orbridge.yaml config/minimal.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

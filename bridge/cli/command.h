@@ -74,6 +74,7 @@ int run_subscriptions(const Args& args);
 int run_token(const Args& args);
 int run_check_url(const Args& args);
 int run_audit(const Args& args);
+int run_backup(const Args& args);
 int run_manual(const Args& args);
 
 }  // namespace orbridge::cli

@@ -155,6 +155,13 @@ const std::vector<Command>& commands() {
          0,
          0,
          run_audit},
+        {"backup",
+         "<file>",
+         "Copy the store to a new file, whole and checked, also while the bridge runs.",
+         {},
+         1,
+         1,
+         run_backup},
         {"check-url", "<url>", "Explain whether a subscriber may be called back at a URL.", {}, 1, 1, run_check_url},
         {"manual", "<man|bash>", "Print the man page, or a completion for bash.", {}, 1, 1, run_manual},
     };

@@ -1,7 +1,8 @@
 """deploy/Dockerfile without a container engine: its own steps in a folder, and the result as a container would run it:
 PID 1, nobody's user, a root that cannot be written.
 
-Needs root, debootstrap, dpkg-dev and Debian's archive: `./dev image` brings them. ORBRIDGE_ROOTFS keeps the folder."""
+Needs root, debootstrap, dpkg-dev, Debian's archive and the Python package cyclonedx-python-lib: `./dev image` brings them.
+ORBRIDGE_ROOTFS keeps the folder, ORBRIDGE_PACKAGE_OF names a build whose package takes the first stage's place."""
 
 import contextlib
 import json
@@ -19,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from harness import until  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("ORBRIDGE_BINARY", ROOT / "build/dev/orbridge")).resolve().parent
+PACKAGE_OF = os.environ.get("ORBRIDGE_PACKAGE_OF")
+SIZE_MAX = 250 * 1024 * 1024
 CONFIG = """listen: unix:/var/lib/orbridge/orbridge.sock
 sources: {own: {type: record, token_file: secrets/own}}
 """
@@ -31,12 +33,15 @@ class Image(unittest.TestCase):
         place = tempfile.TemporaryDirectory()
         cls.addClassCleanup(place.cleanup)
         folder = pathlib.Path(os.environ.get("ORBRIDGE_ROOTFS", place.name))
-        subprocess.run(["cpack", "-G", "DEB", "-B", place.name], cwd=BUILD, check=True, capture_output=True)
-        [deb] = pathlib.Path(place.name).glob("*.deb")
-        done = subprocess.run([sys.executable, ROOT / "deploy/rootfs.py", folder, "--deb", deb], check=True,
+        flags = []
+        if PACKAGE_OF:
+            subprocess.run(["cpack", "-G", "DEB", "-B", place.name], cwd=PACKAGE_OF, check=True, capture_output=True)
+            flags = ["--deb", *pathlib.Path(place.name).glob("*.deb")]
+        done = subprocess.run([sys.executable, ROOT / "deploy/rootfs.py", folder, *flags], check=True,
                               stdout=subprocess.PIPE, text=True)
         cls.image = json.loads(done.stdout)
         cls.root = pathlib.Path(cls.image["Root"])
+        print(f"image: {cls.image['Size']} bytes in its files; seconds for each stage: {cls.image['Seconds']}", flush=True)
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -69,12 +74,37 @@ exec chroot --userspec="$user" "$ROOT" /usr/bin/env -C "$PLACE" "$@"
         said, _ = process.communicate(timeout=60)
         return process.returncode, said
 
-    def test_nothing_in_it_runs_as_another_user_and_all_of_it_is_listed(self):
+    def test_nothing_in_it_runs_as_another_user_and_it_is_small(self):
         found = subprocess.run(["find", self.root, "-xdev", "-perm", "/6000", "-type", "f"], capture_output=True, text=True)
         self.assertEqual(found.stdout, "")
-        listed = json.loads((self.root / "usr/share/orbridge/sbom.cdx.json").read_text())
-        self.assertEqual((listed["bomFormat"], listed["specVersion"]), ("CycloneDX", "1.5"))
+        self.assertLess(self.image["Size"], SIZE_MAX)
+        for name in ("g++", "cmake", "python3"):  # of the first stage only
+            self.assertFalse((self.root / "usr/bin" / name).exists(), name)
+
+    def test_its_labels_say_what_it_is(self):
+        version = re.search(r"^project\(orbridge VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M)[1]
+        labels = {name.removeprefix("org.opencontainers.image."): text for name, text in self.image["Labels"].items()}
+        self.assertLessEqual({"title", "description", "licenses", "vendor"}, set(labels))
+        self.assertEqual((labels["version"], labels["base.name"]), (version, "debian:12-slim"))
+
+    def test_what_the_program_brings_is_in_it(self):
+        for folder in ("mappings", "adapters"):
+            brought = {file.name for file in (ROOT / folder).rglob("*.yaml")}
+            there = {file.name for file in (self.root / "usr/share/orbridge" / folder).rglob("*.yaml")}
+            self.assertEqual(there, brought, folder)
+        for name in ("orbridge.schema.json", "exapp.yaml", "sbom.cdx.json"):
+            self.assertTrue((self.root / "usr/share/orbridge" / name).exists(), name)
+
+    def test_all_of_it_is_listed(self):
+        from cyclonedx.schema import SchemaVersion
+        from cyclonedx.validation.json import JsonStrictValidator
+        text = (self.root / "usr/share/orbridge/sbom.cdx.json").read_text()
+        self.assertIsNone(JsonStrictValidator(SchemaVersion.V1_5).validate_str(text))
+        listed = json.loads(text)
         names = {part["name"] for part in listed["components"]}
+        installed = subprocess.run(["dpkg-query", "--admindir", self.root / "var/lib/dpkg", "-W", "-f", "${Package}\n"],
+                                   capture_output=True, text=True, check=True).stdout.split()
+        self.assertEqual(names, set(installed))
         text = (ROOT / ".ci/packages.txt").read_text()
         self.assertLessEqual({"orbridge", *re.search(r"^\[runtime\]\n((?:[a-z0-9].*\n)+)", text, re.M)[1].split()}, names)
         for part in listed["components"]:

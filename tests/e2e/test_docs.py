@@ -1,9 +1,10 @@
 """The operator's documents name every metric there is, and only those; the alerts ask for none that is not there."""
 
 import re
+import subprocess
 import unittest
 
-from harness import ROOT, World, call, config
+from harness import ROOT, World, binary, call, config
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
@@ -27,12 +28,23 @@ class Metrics(unittest.TestCase):
         self.assertIn("orbridge_build_info", scraped)
         self.assertLessEqual(scraped, self.documented)
 
+    def test_every_command_is_documented(self):
+        usage = subprocess.run([binary(), "--help"], capture_output=True, text=True, timeout=60).stdout
+        names = re.findall(r"^  (\S+) ", usage, re.M)
+        self.assertGreater(len(names), 15)
+        table = OPERATIONS.split("## Commands")[1].split("\n## ")[0]
+        for name in names:
+            self.assertIn(f"`{name}", table, name)
+
     def test_alerts_are_documented_and_ask_for_metrics_that_are_there(self):
         rules = (ROOT / "charts/orbridge/templates/prometheusrule.yaml").read_text()
         self.assertLessEqual(set(re.findall(r"\borbridge_[a-z_]+", rules)), self.documented)
         alerts = set(re.findall(r"alert: (\w+)", rules))
         self.assertGreaterEqual(len(alerts), 8)
-        self.assertEqual(alerts - set(re.findall(r"\bOrbridge\w+", OPERATIONS)), set())
+        table = OPERATIONS.split("## Alerts")[1].split("\n## ")[0]
+        self.assertEqual(alerts, set(re.findall(r"^\| (Orbridge\w+) \| \w+ \| .+ \| .+ \|$", table, re.M)))
+        for name, severity in re.findall(r"^\| (Orbridge\w+) \| (\w+) ", table, re.M):
+            self.assertRegex(rules, rf"alert: {name}\n(?:.*\n){{1,3}}\s*labels: {{severity: {severity}}}")
 
     def test_at_least_twenty_troubles_are_explained(self):
         table = OPERATIONS.split("## What you see")[1]

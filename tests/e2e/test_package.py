@@ -45,6 +45,14 @@ class Package(unittest.TestCase):
         for script in ("postinst", "prerm", "postrm"):
             self.assertEqual(run("sh", "-n", str(self.root / "DEBIAN" / script)).returncode, 0)
 
+    def test_nothing_that_the_tree_has_of_its_kinds_is_left_out(self):
+        share, docs = self.root / "usr/share/orbridge", self.root / "usr/share/doc/orbridge"
+        for where, kinds in ((share / "mappings", ["mappings/*.yaml"]), (share / "adapters", ["adapters/**/*.yaml"]),
+                             (docs / "docs", ["docs/*.md", "docs/*.yaml"]), (docs / "examples", ["config/*.yaml"]),
+                             (share, ["config/*.schema.json", "deploy/exapp/*.yaml"])):
+            there = {file.name for file in where.glob("*") if file.is_file()}
+            self.assertEqual(there, {file.name for kind in kinds for file in ROOT.glob(kind)}, where)
+
     def test_its_dependencies_are_the_runtime_packages_that_are_written_down(self):
         control = (self.root / "DEBIAN/control").read_text()
         depends = {part.split()[0] for part in re.search(r"^Depends: (.*)$", control, re.M)[1].split(", ")}
