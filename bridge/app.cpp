@@ -41,6 +41,7 @@ namespace {
 
 constexpr milliseconds kAliveWithin{10'000};
 constexpr milliseconds kUnregisterWithin{50'000};  // AppAPI waits 60 s
+constexpr milliseconds kLookAgainIfEnabled{500};
 
 std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
     std::vector<DeliveryTarget> targets;
@@ -244,14 +245,16 @@ private:
         });
     }
 
+    /// A Nextcloud that has not enabled the app refuses its calls, and counts them as wrong logins.
+    bool is_held(bool as_app) const { return as_app && !(exapp && exapp->is_enabled()); }
+
     void start_reconciler(const Plan& current) {
         std::vector<Reconciler::Source> sources;
         const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
         for (const auto& source : current.settings.sources) {
             if (source.url.empty() || source.type == "http") continue;
-            const bool held = source.app_api && !(exapp && exapp->is_enabled());
             sources.push_back({make_source_registrar(source, current.settings.public_url, send, *store),
-                               source.reconcile_every, source.names_every, held});
+                               source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
         }
         reconciling.with([&](Reconciling& r) {
             r.worker.reset();
@@ -281,7 +284,10 @@ private:
                         *store, tools.clock, tools.random, tools.log,
                         [this](const SourceId& id, const std::vector<Observed>& found, TimePoint began,
                                const Bookmark& bookmark) { return observe(id, found, began, bookmark); }});
-                polling.worker = std::make_unique<Worker>([poll = polling.poll.get()] { return poll->step(); });
+                polling.worker =
+                    std::make_unique<Worker>([this, poll = polling.poll.get(), as_app = source.app_api.has_value()] {
+                        return is_held(as_app) ? kLookAgainIfEnabled : poll->step();
+                    });
                 running.push_back(std::move(polling));
             }
         });

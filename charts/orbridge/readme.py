@@ -15,6 +15,7 @@ helm test orbridge --namespace nextcloud
 [docs/configuration.md](../../docs/configuration.md)'s, without `listen` and `store`; each start checks it first (`orbridge check` in
 an init container: `kubectl logs -c check` has every mistake).
 
+- **The image** is not public: `docker push` it to a registry of yours and set `image.repository`.
 - **One replica.** The store is one SQLite file on a volume, so the pod is replaced by `Recreate` and `replicas` above 1 is refused.
   Several replicas need a store on PostgreSQL, which this version does not have.
 - **Secrets** become files in `/run/secrets/orbridge`, named as their keys: `password_file: /run/secrets/orbridge/<key>`.
@@ -24,13 +25,13 @@ an init container: `kubectl logs -c check` has every mistake).
 
 ## Values
 
-| key | default | |
-|---|---|---|
+| Key | Type | Default | Description |
+|---|---|---|---|
 """
 
 
 def rows(text):
-    """(key, default, comment) of every value; an empty or scalar value is a row, a filled mapping is opened."""
+    """(key, default, comment) of every value; a mapping on lines of its own is opened."""
     stack, comment, found = [], [], []
     for line in text.splitlines():
         said = re.match(r" *# ?-- (.*)|( *# )(.*)", line)
@@ -43,14 +44,23 @@ def rows(text):
             continue
         depth = len(pair[1]) // 2
         stack = [*stack[:depth], pair[2]]
-        if pair[3] is not None or comment:
-            found.append((".".join(stack), pair[3] if pair[3] is not None else "", " ".join(comment)))
+        if pair[3] is not None:
+            found.append((".".join(stack), pair[3], " ".join(comment)))
         comment = []
     return found
 
 
+def type_of(default):
+    """As helm-docs names it."""
+    if default[0] in "[{":
+        return "list" if default[0] == "[" else "object"
+    if default in ("true", "false"):
+        return "bool"
+    return "float" if re.fullmatch(r"\d+\.\d+", default) else "int" if default.isdigit() else "string"
+
+
 def readme():
-    table = "".join(f"| `{key}` | {f'`{default}`' if default else ''} | {comment.replace('|', '/')} |\n"
+    table = "".join(f"| `{key}` | {type_of(default)} | `{default}` | {comment.replace('|', '/')} |\n"
                     for key, default, comment in rows((HERE / "values.yaml").read_text()))
     return HEAD + table
 

@@ -43,6 +43,13 @@ def rendered(values):
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
+def leaves(values):
+    """Dotted names of the values that the README must have."""
+    for key, value in values.items():
+        inner = isinstance(value, dict) and value and not (set(value) <= {"cpu", "memory"})
+        yield from (f"{key}.{name}" for name in leaves(value)) if inner else [key]
+
+
 class Chart(unittest.TestCase):
     def test_it_lints_strictly(self):
         self.assertGreaterEqual(len(SETS), 5)
@@ -106,6 +113,10 @@ class Chart(unittest.TestCase):
         sys.path.insert(0, str(CHART))
         import readme
         self.assertEqual((CHART / "README.md").read_text(), readme.readme())
+        text = (CHART / "values.yaml").read_text()
+        for key, _, comment in readme.rows(text):
+            self.assertTrue(comment, f"{key} is not explained")
+        self.assertEqual([key for key, _, _ in readme.rows(text)], list(leaves(yaml.safe_load(text))))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 PID 1, nobody's user, a root that cannot be written.
 
 Needs root, debootstrap, dpkg-dev, Debian's archive and the Python package cyclonedx-python-lib: `./dev image` brings them.
-ORBRIDGE_ROOTFS keeps the folder, ORBRIDGE_PACKAGE_OF names a build whose package takes the first stage's place."""
+ORBRIDGE_ROOTFS keeps the folder, ORBRIDGE_DEB names a package that takes the first stage's place."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 from harness import until  # noqa: E402
 
-PACKAGE_OF = os.environ.get("ORBRIDGE_PACKAGE_OF")
+DEB = os.environ.get("ORBRIDGE_DEB")
 SIZE_MAX = 250 * 1024 * 1024
 CONFIG = """listen: unix:/var/lib/orbridge/orbridge.sock
 sources: {own: {type: record, token_file: secrets/own}}
@@ -33,10 +33,7 @@ class Image(unittest.TestCase):
         place = tempfile.TemporaryDirectory()
         cls.addClassCleanup(place.cleanup)
         folder = pathlib.Path(os.environ.get("ORBRIDGE_ROOTFS", place.name))
-        flags = []
-        if PACKAGE_OF:
-            subprocess.run(["cpack", "-G", "DEB", "-B", place.name], cwd=PACKAGE_OF, check=True, capture_output=True)
-            flags = ["--deb", *pathlib.Path(place.name).glob("*.deb")]
+        flags = ["--deb", DEB] if DEB else []
         done = subprocess.run([sys.executable, ROOT / "deploy/rootfs.py", folder, *flags], check=True,
                               stdout=subprocess.PIPE, text=True)
         cls.image = json.loads(done.stdout)

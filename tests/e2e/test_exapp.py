@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import subprocess
 import unittest
 
 from harness import ROOT, STANDINS, Process, World, binary, call, free_port, until
@@ -83,6 +84,33 @@ class ExApp(unittest.TestCase):
                    base64.b64encode(f":{self.environment['APP_SECRET']}".encode()).decode())
         for secret in secrets:
             self.assertNotIn(secret, self.log())
+
+    def test_it_polls_as_an_account_without_address_or_password_and_not_before_it_is_enabled(self):
+        self.deploy(values={"ORBRIDGE_USER": "admin"})
+        config = self.storage / "orbridge.yaml"
+        login = "    type: openregister\n    login: app_api\n"
+        self.assertIn(login, config.read_text())
+        config.write_text(config.read_text().replace(
+            login, login + "    register: 'off'\n    poll: {interval: 150ms, fallback_interval: 150ms}\n"))
+        self.start()
+        until("it listens", lambda: self.status() and "bridge.listening" in self.log())
+        asked = self.nextcloud.get("/_standin/state")["login_failures"]
+        self.install_only()
+        until("it polls", lambda: self.status()["sources"]["openregister"]["poll"].get("fetched_at"))
+        self.nextcloud.post("/_standin/work", {"seed": 1, "changes": 5})
+        self.nextcloud.post("/_standin/commit", {})
+        until("what was not pushed is found", lambda: self.status()["sources"]["openregister"]["poll"]["recovered"])
+        until("the job", lambda: [j for j in self.windmill.jobs() if j["success"]])
+        self.assertEqual((asked, self.nextcloud.get("/_standin/state")["login_failures"]), (0, 0))
+
+    def status(self):
+        done = subprocess.run([binary(), "status", "--json", "--config", str(self.storage / "orbridge.yaml")],
+                              env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=60)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def install_only(self):
+        self.nextcloud.post("/_standin/exapp-install", {"id": self.id})
+        return until("the app is enabled", lambda: self.app()["enabled"])
 
     def test_disabled_it_takes_back_what_it_registered_and_enabled_puts_it_there_again(self):
         self.deploy().start().install()
