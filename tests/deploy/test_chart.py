@@ -34,7 +34,7 @@ WRONG = [({"replicas": 2}, "replicas"), ({"config": {"sources": {}}}, "sources")
 
 
 def helm(*arguments):
-    return subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, timeout=300)
 
 
 def rendered(values):
@@ -86,7 +86,7 @@ class Chart(unittest.TestCase):
             (etc / "mappings" / file).write_text(files[file])
         binary = os.environ.get("ORBRIDGE_BINARY", str(ROOT / "build/dev/orbridge"))
         done = subprocess.run([binary, "check", "--config", str(etc / "orbridge.yaml")], capture_output=True, text=True,
-                              timeout=60)
+                              timeout=300)
         self.assertEqual(done.returncode, 0, f"{name}: {done.stdout}{done.stderr}")
 
     def test_wrong_values_are_refused_and_named(self):

@@ -31,7 +31,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 def read(name, *flags):
     """What docker compose makes of a file, and what it says about it."""
     done = subprocess.run([*COMPOSE, "-f", str(DEPLOY / name), "config", "--format", "json", *flags], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=300)
     assert done.returncode == 0, f"{name}: {done.stderr}"
     return json.loads(done.stdout), done.stderr
 
@@ -93,7 +93,7 @@ class Files(unittest.TestCase):
                 config = pathlib.Path(folder) / name
                 config.write_text(text)
                 shutil.copytree(ROOT / "mappings", pathlib.Path(folder) / "mappings")
-                done = subprocess.run([binary(), "check", "--config", config], capture_output=True, text=True, timeout=60)
+                done = subprocess.run([binary(), "check", "--config", config], capture_output=True, text=True, timeout=300)
                 self.assertEqual(done.returncode, 0, name + done.stdout + done.stderr)
 
 

@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
+import tomllib
 import unittest
 
 from harness import ROOT, STANDINS, Process, World, binary, call, free_port, until
@@ -204,6 +207,46 @@ class BehindHarp(ExApp):
 
     harp = True
     test_a_released_openregister_sends_webhooks_directly_signed_and_without_a_password = None
+
+
+class Tunnel(unittest.TestCase):
+    """The image's start: HaRP's tunnel ends at the bridge's socket. `frpc` is a script that keeps what it is given."""
+
+    GIVEN = {"HP_FRP_ADDRESS": "harp.example.org", "HP_FRP_PORT": "8782", "APP_ID": "orbridge", "APP_PORT": "23001"}
+
+    def start(self, **given):
+        with tempfile.TemporaryDirectory() as folder:
+            place = pathlib.Path(folder)
+            for name, script in (("frpc", f'cp "$2" {place}/part && mv {place}/part {place}/kept'),
+                                 ("orbridge", f'[ -z "${{HP_SHARED_KEY:-}}" ] || until [ -e {place}/kept ]; do sleep 0.05; done; '
+                                              'echo "$@"')):
+                (place / name).write_text(f"#!/bin/sh\n{script}\n")
+                (place / name).chmod(0o755)
+            env = {"PATH": f"{place}:{os.environ['PATH']}", "TMPDIR": folder, **self.GIVEN, **given}
+            output = place / "output"  # a pipe would stay open for as long as the tunnel's client runs
+            with output.open("wb") as out:
+                subprocess.run([ROOT / "deploy/exapp/start", "serve"], env=env, stdout=out, check=True, timeout=300)
+            self.assertEqual(output.read_text(), "serve\n")
+            kept = place / "kept"
+            self.assertEqual([oct(file.stat().st_mode & 0o777) for file in place.glob("tmp.*")], ["0o600"] * kept.exists())
+            return tomllib.loads(kept.read_text()) if kept.exists() else None
+
+    def test_it_leads_from_harp_to_the_socket(self):
+        with tempfile.TemporaryDirectory() as certs:
+            told = self.start(HP_SHARED_KEY='a"b\\c', HP_EXAPP_SOCK="/run/app.sock", HP_FRP_CERTS=certs)
+            self.assertEqual(told["transport"]["tls"], {
+                "enable": True, "serverName": "harp.nc", "certFile": f"{certs}/client.crt", "keyFile": f"{certs}/client.key",
+                "trustedCaFile": f"{certs}/ca.crt"})
+        self.assertEqual((told["serverAddr"], told["serverPort"], told["loginFailExit"]), ("harp.example.org", 8782, False))
+        self.assertEqual(told["metadatas"], {"token": 'a"b\\c'})
+        self.assertEqual(told["proxies"], [{"name": "orbridge", "type": "tcp", "remotePort": 23001, "plugin": {
+            "type": "unix_domain_socket", "unixPath": "/run/app.sock"}}])
+
+    def test_without_certificates_it_is_plain_and_without_harp_there_is_none(self):
+        told = self.start(HP_SHARED_KEY="key", HP_FRP_CERTS="/nowhere")
+        self.assertEqual(told["transport"]["tls"], {"enable": False})
+        self.assertEqual(told["proxies"][0]["plugin"]["unixPath"], "/tmp/exapp.sock")
+        self.assertIsNone(self.start())
 
 
 for name in [name for name in dir(ExApp) if name.startswith("test_")]:
