@@ -16,6 +16,9 @@ import kubernetes_validate
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from harness import World, config  # noqa: E402
+
 CHART = ROOT / "charts/orbridge"
 SETS = sorted((CHART / "ci").glob("*.values.yaml"))
 VERSION = "1.31.0"
@@ -24,7 +27,7 @@ HELM = os.environ.get("HELM", "helm")
 
 # What is set, and what the refusal must name.
 WRONG = [({"replicas": 2}, "replicas"), ({"config": {"sources": {}}}, "sources"),
-         ({"config": {"sources": {"a": {}}, "store": "x"}}, "config"),
+         ({"config": {"sources": {"a": {}}, "store": "x"}}, "config.store: the chart sets it"),
          ({"config": {"sources": {"a": {}}, "public_url": "orbridge:8080"}}, "public_url"),
          ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"), ({"persistence": {"size": "10"}}, "size"),
          ({"persistence": {"accessMode": "ReadWriteMany"}}, "accessMode"), ({"service": {"port": 80000}}, "port"),
@@ -88,6 +91,36 @@ class Chart(unittest.TestCase):
         done = subprocess.run([binary, "check", "--config", str(etc / "orbridge.yaml")], capture_output=True, text=True,
                               timeout=300)
         self.assertEqual(done.returncode, 0, f"{name}: {done.stdout}{done.stderr}")
+
+    def pod(self):
+        [deployment] = [one for one in rendered(CHART / "ci/least.values.yaml") if one["kind"] == "Deployment"]
+        return deployment["spec"]["template"]["spec"]
+
+    def test_the_pod_checks_first_is_asked_how_it_is_and_can_do_nothing_else(self):
+        pod = self.pod()
+        [check], [bridge] = pod["initContainers"], pod["containers"]
+        self.assertEqual(check["args"][0], "check")
+        self.assertEqual((check["image"], check["volumeMounts"]), (bridge["image"], bridge["volumeMounts"]))
+        self.assertEqual([bridge[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")],
+                         ["/healthz", "/healthz", "/readyz"])
+        for one in (check, bridge):
+            self.assertEqual(one["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                      "capabilities": {"drop": ["ALL"]}})
+        self.assertTrue(pod["securityContext"]["runAsNonRoot"])
+        self.assertFalse(pod["automountServiceAccountToken"])
+
+    def test_the_hook_of_helm_test_tells_a_bridge_that_is_ready_from_none(self):
+        [hook] = [one for one in rendered(CHART / "ci/least.values.yaml")
+                  if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"]
+        [container] = hook["spec"]["containers"]
+        with World() as world:
+            bridge = world.bridge(config(world, world.windmill())).start()
+            script = container["args"][0].replace("/dev/tcp/r-orbridge/8080", f"/dev/tcp/127.0.0.1/{bridge.port}")
+            self.assertIn(str(bridge.port), script)
+            asked = lambda: subprocess.run([*container["command"], script], capture_output=True, timeout=300)  # noqa: E731
+            self.assertEqual(asked().returncode, 0)
+            bridge.stop()
+            self.assertNotEqual(asked().returncode, 0)
 
     def test_wrong_values_are_refused_and_named(self):
         base = yaml.safe_load((CHART / "ci/least.values.yaml").read_text())

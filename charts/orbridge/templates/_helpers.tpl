@@ -37,6 +37,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* What the bridge reads: the given configuration, and where this pod listens and stores. */}}
 {{- define "orbridge.config" -}}
+{{- range list "listen" "store" -}}
+{{- if hasKey $.Values.config . -}}
+{{- fail (printf "config.%s: the chart sets it, expected no such key" .) -}}
+{{- end -}}
+{{- end -}}
 {{- $fixed := dict "listen" "0.0.0.0:8080" "store" "sqlite:/var/lib/orbridge/orbridge.db" -}}
 {{- toYaml (merge $fixed .Values.config) -}}
 {{- end -}}
