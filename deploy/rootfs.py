@@ -42,9 +42,10 @@ def instructions(text):
 
 
 def archive():
+    """Where apt gets Debian from here; nothing if it says nothing, and then debootstrap knows."""
     sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Codename: bookworm"],
                            capture_output=True, text=True, check=True).stdout.split()
-    return sites[0]
+    return sites[:1]
 
 
 def make_base(folder):
@@ -52,7 +53,7 @@ def make_base(folder):
     made = folder.with_name("base.made")
     for _ in range(TRIES):
         shutil.rmtree(made, ignore_errors=True)
-        if subprocess.run(["debootstrap", "--variant=minbase", "bookworm", str(made), archive()], stdout=sys.stderr).returncode == 0:
+        if subprocess.run(["debootstrap", "--variant=minbase", "bookworm", str(made), *archive()], stdout=sys.stderr).returncode == 0:
             break
     else:
         sys.exit("debootstrap failed")
