@@ -1,6 +1,6 @@
 """The Helm chart: lints, renders valid objects, refuses wrong values, and what it renders is a configuration that works.
 
-Needs helm, and the Python packages kubernetes-validate and PyYAML: `./dev charts` brings them."""
+Needs helm, and the Python packages kubernetes-validate, promql-parser and PyYAML: `./dev charts` brings them."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 import kubernetes_validate
+import promql_parser
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -91,6 +92,14 @@ class Chart(unittest.TestCase):
         done = subprocess.run([binary, "check", "--config", str(etc / "orbridge.yaml")], capture_output=True, text=True,
                               timeout=300)
         self.assertEqual(done.returncode, 0, f"{name}: {done.stdout}{done.stderr}")
+
+    def test_every_alert_is_a_question_that_prometheus_understands(self):
+        [rules] = [one for one in rendered(CHART / "ci/everything.values.yaml") if one["kind"] == "PrometheusRule"]
+        alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
+        self.assertGreaterEqual(len(alerts), 12)
+        for rule in alerts:
+            self.assertIn('namespace="default",service="r-orbridge"', str(promql_parser.parse(rule["expr"])), rule["alert"])
+            self.assertIn(rule["labels"]["severity"], ("info", "warning", "critical"))
 
     def pod(self):
         [deployment] = [one for one in rendered(CHART / "ci/least.values.yaml") if one["kind"] == "Deployment"]
