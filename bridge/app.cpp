@@ -11,8 +11,10 @@
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/document.h"
+#include "bridge/api/erase_api.h"
 #include "bridge/api/exapp_api.h"
 #include "bridge/api/replays_api.h"
+#include "bridge/api/snapshots_api.h"
 #include "bridge/api/status.h"
 #include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
@@ -100,15 +102,27 @@ public:
           admin(admin_parts(std::move(admin_token))),
           replays_api({replay, replay_jobs, dispatcher, given.clock, audit,
                        [this](const InboundRequest& request) { return admin.refuse(request); }}),
+          erase_api({*store, given.clock, given.log, audit,
+                     [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
+                     [this](const InboundRequest& request) { return admin.refuse(request); }}),
+          waiters([this] { return now()->settings.http.waiters_max; }),
+          snapshots_api({*store, given.clock, ids, waiters,
+                         [this](const InboundRequest& request) { return admin.refuse(request); },
+                         [this](const std::string& token) { return subscribers.tokens().readable_with(token); },
+                         [this] { return snapshot_sources(); },
+                         [this](const SourceId& source) { return refresh(source); },
+                         [this] { return now()->settings.http.wait_max; }, [this] { return incarnation; }}),
           subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
                              [this] { return subscribers.lease_max(); }}),
           housekeeper(*store, given.clock, given.log,
                       {now()->settings.store.retention_finished, now()->settings.store.retention_dead},
-                      {now()->settings.store.retention_audit, now()->settings.store.audit_rows_max}) {}
+                      {now()->settings.store.retention_audit, now()->settings.store.audit_rows_max},
+                      [this] { return snapshot_retention(); }) {}
 
     Status start() {
         connect();
+        if (auto known = know_incarnation(); !known) return known;
         if (auto loaded = subscribers.load(now()->settings); !loaded) return loaded;
         replay_jobs.set_limits(now()->settings.replay);
         replay_jobs.when_work([this] {
@@ -137,6 +151,7 @@ public:
     /// an exchange, as the registrars do, is let go.
     void stop() {
         const auto limit = now()->settings.stop_timeout;
+        waiters.stop();
         if (server) server->stop(limit);
         replay_worker.reset();
         dispatcher_thread.request_stop();
@@ -208,6 +223,15 @@ private:
     bool can_deliver_to(const TargetId& id) const {
         return is_hook(id) ? subscribers.callable(id) : recipe_of(id) != nullptr;
     }
+    SnapshotRetention snapshot_retention() const {
+        const auto current = now();
+        SnapshotRetention retention{.unused = current->settings.store.retention_snapshots,
+                                    .rows_max = current->settings.store.snapshots_max,
+                                    .polled = {}};
+        for (const auto& source : current->settings.sources)
+            if (source.poll) retention.polled.insert(source.id);
+        return retention;
+    }
     DispatcherSettings dispatcher_settings() const {
         DispatcherSettings settings;
         settings.in_flight_max = now()->settings.in_flight_max;
@@ -231,6 +255,8 @@ private:
     void connect() {
         make_exapp();
         ingest.refuse_new_when([this] { return backlog.full(); });
+        ingest.when_changed(
+            [this](const SourceId& source, const std::string& subject) { waiters.changed(source, subject); });
         follower.when_work([this] {
             if (follower_worker) follower_worker->wake();
         });
@@ -308,6 +334,38 @@ private:
             reports.reserve(running.size());
             for (const auto& polling : running) reports.push_back(polling.poll->report());
             return reports;
+        });
+    }
+
+    /// Made with the store: versions of another one say nothing about those of this one.
+    Status know_incarnation() {
+        const std::string key = "snapshots.incarnation";
+        const auto kept = store->note(key);
+        if (!kept) return kept.error();
+        incarnation = kept->value_or(ids.uuid_v7());
+        return *kept ? Status(Ok{}) : store->set_note(key, incarnation);
+    }
+
+    std::map<SourceId, SnapshotSource> snapshot_sources() const {
+        std::map<SourceId, SnapshotSource> sources;
+        for (const auto& source : now()->settings.sources) {
+            auto& seen = sources[source.id];
+            seen.kept = source.snapshots;
+            if (source.poll) seen.stale_after = source.poll->stale_after;
+        }
+        for (auto& report : poll_reports()) sources[report.source].poll = std::move(report);
+        return sources;
+    }
+
+    RefreshVerdict refresh(const SourceId& source) {
+        return polls.with([&](std::vector<Polling>& running) -> RefreshVerdict {
+            for (const auto& polling : running) {
+                if (polling.poll->report().source != source) continue;
+                const auto verdict = polling.poll->refresh(tools.clock.now());
+                if (verdict.new_poll) polling.worker->wake();
+                return verdict;
+            }
+            return {};
         });
     }
 
@@ -514,6 +572,14 @@ private:
                   [this](Request r, Values) { return subscriptions_api.remove(r); });
         table.add("POST", "/api/v1/subscriptions/extend",
                   [this](Request r, Values) { return subscriptions_api.extend(r); });
+        table.add("GET", "/api/v1/snapshots", [this](Request r, Values) { return snapshots_api.sources(r); });
+        table.add("GET", "/api/v1/snapshots/{source}",
+                  [this](Request r, Values v) { return snapshots_api.list(r, v["source"]); });
+        table.add("GET", "/api/v1/snapshots/{source}/**", [this](Request r, Values v) {
+            return snapshots_api.show(r, v["source"], percent_decode(v["**"], false));
+        });
+        table.add("POST", "/api/v1/snapshots/{source}/{subject}/refresh",
+                  [this](Request r, Values v) { return snapshots_api.refresh(r, v["source"]); });
         table.add("GET", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.tokens(r); });
         table.add("POST", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.create_token(r); });
         table.add("POST", "/api/v1/tokens/remove",
@@ -523,6 +589,7 @@ private:
         table.add("GET", "/api/v1/replays/{id}", [this](Request r, Values v) { return replays_api.show(r, v["id"]); });
         table.add("DELETE", "/api/v1/replays/{id}",
                   [this](Request r, Values v) { return replays_api.cancel(r, v["id"]); });
+        table.add("POST", "/api/v1/erase", [this](Request r, Values) { return erase_api.erase(r); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
         table.add("GET", "/api/v1/audit", [this](Request r, Values) { return admin.audit(r); });
@@ -576,6 +643,10 @@ private:
     ReplayJobs replay_jobs;
     AdminApi admin;
     ReplaysApi replays_api;
+    EraseApi erase_api;
+    std::string incarnation;  ///< of the store, as readers of snapshots see it
+    SnapshotWaiters waiters;
+    SnapshotsApi snapshots_api;
     SubscriptionsApi subscriptions_api;
     Housekeeper housekeeper;
     std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us

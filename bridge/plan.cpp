@@ -33,6 +33,7 @@ SourcePlan push_plan(const SourceSettings& source) {
     plan.mapping = source.mapping;
     plan.enabled = source.push.enabled;
     plan.limit = source.limit;
+    plan.snapshots = source.snapshots;
     if (const auto* scheme = find_push_scheme(source.push.proof.scheme)) plan.accepted_status = scheme->accepted_status;
     if (auto verifier = verifier_for(source.push.proof)) plan.push = std::move(*verifier);  // else: complained about
     return plan;
@@ -45,7 +46,7 @@ SourcePlan source_plan(const SourceSettings& source, Complaints& complaints) {
     plan.type = source.type;
     plan.mapping = source.mapping;
     plan.limit = source.limit;
-    plan.snapshots = source.poll.has_value();
+    plan.snapshots = source.snapshots;
     if (source.type == "http") return plan;  // nobody pushes to it
     plan.push = source.unverified ? accept_unverified() : verifier_of(source, Intake::Push, complaints);
     if (!source.hook_token.empty()) plan.hooks = verifier_of(source, Intake::Hooks, complaints);

@@ -143,6 +143,26 @@ private:
     int mended_ = 0;
 };
 
+/// The payload, and beside it what the change was as far as we know it, unless the source told it itself.
+std::string data_of(const Delivery& delivery) {
+    const auto payload = trim(delivery.event.payload);
+    if (payload.empty()) return "null";
+    if (!delivery.difference) return std::string(payload);
+    const auto document = JsonDocument::parse(payload, kLimits);
+    if (!document || !(*document)->root().is_object()) return std::string(payload);
+    const auto root = (*document)->root();
+    const auto told = root["oldObject"];
+    const bool adds = (!told.present() || told.is_null()) && !delivery.difference->before.empty();
+    JsonWriter json;
+    json.object();
+    for (const auto& member : root.members())
+        if (!adds || member.key != "oldObject") json.raw_key(member.raw_key).raw(member.value.raw());
+    if (adds) json.member_raw("oldObject", delivery.difference->before);
+    if (!root["changed"].present()) json.member_raw("changed", delivery.difference->changed);
+    json.end();
+    return std::move(json).text();
+}
+
 std::string record(const Delivery& delivery) {
     const auto& event = delivery.event;
     JsonWriter json;
@@ -151,8 +171,7 @@ std::string record(const Delivery& delivery) {
     json.member("timestamp", std::int64_t{event.occurred_at.time_since_epoch().count()});
     json.member("source", event.source.value);
     if (!delivery.mark.empty()) json.member("loop", delivery.mark);
-    const auto payload = trim(event.payload);
-    json.member_raw("data", payload.empty() ? "null" : payload).end();
+    json.member_raw("data", data_of(delivery)).end();
     return std::move(json).text();
 }
 

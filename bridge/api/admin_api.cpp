@@ -65,6 +65,7 @@ private:
 std::optional<EventState> event_state(const std::string& text) {
     if (text == "mapped") return EventState::Mapped;
     if (text == "unmapped") return EventState::Unmapped;
+    if (text == "erased") return EventState::Erased;
     return std::nullopt;
 }
 
@@ -106,7 +107,7 @@ Answer AdminApi::events(const InboundRequest& request) {
     wanted.source = query.text("source");
     wanted.channel = query.text("channel");
     wanted.subject = query.text("subject");
-    wanted.state = query.state<EventState>(event_state, "expected mapped or unmapped");
+    wanted.state = query.state<EventState>(event_state, "expected mapped, unmapped or erased");
     wanted.since = query.time("since");
     wanted.until = query.time("until");
     wanted.before_sequence = query.number("before");
@@ -130,7 +131,9 @@ Answer AdminApi::event(const InboundRequest& request, const std::string& id) {
     const auto kept = parts_.store.kept_headers({id});
     if (!kept) return error_answer(kept.error());
     JsonWriter json;
-    write_whole_event(json, *event, *kept);
+    const auto difference = parts_.store.difference({id});
+    if (!difference) return error_answer(difference.error());
+    write_whole_event(json, *event, *kept, *difference);
     return ok(json);
 }
 

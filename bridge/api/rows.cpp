@@ -11,10 +11,19 @@ void optional_text(JsonWriter& json, std::string_view name, const std::string& t
     if (!text.empty()) json.member(name, text);
 }
 
+const char* shown(EventState state) {
+    switch (state) {
+        case EventState::Mapped: return "mapped";
+        case EventState::Unmapped: return "unmapped";
+        case EventState::Erased: break;
+    }
+    return "erased";
+}
+
 void write_members(JsonWriter& json, const Event& event) {
     json.member("id", event.id.value).member("sequence", event.sequence);
     json.member("source", event.source.value).member("intake", to_text(event.intake));
-    json.member("state", event.state == EventState::Mapped ? "mapped" : "unmapped");
+    json.member("state", shown(event.state));
     json.member("class", event.event_class).member("channel", event.channel).member("event_name", event.event_name);
     optional_text(json, "subject", event.subject);
     json.member("occurred_at", to_iso8601(event.occurred_at)).member("received_at", to_iso8601(event.received_at));
@@ -28,10 +37,15 @@ void write_event(JsonWriter& json, const Event& event) {
     json.end();
 }
 
-void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept) {
+void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept,
+                       const std::optional<Difference>& difference) {
     json.object();
     write_members(json, event);
     json.member_raw("payload", event.payload.empty() ? "null" : event.payload);
+    if (difference) {
+        if (!difference->before.empty()) json.member_raw("old_object", difference->before);
+        json.member_raw("changed", difference->changed);
+    }
     if (!kept.empty()) {
         json.key("headers").object();
         for (const auto& header : kept) json.member(header.name, header.value);

@@ -12,8 +12,9 @@ namespace orbridge {
 inline constexpr const char* kDeliveryStates = "expected pending, delivered, dead, expired or cancelled";
 
 void write_event(JsonWriter& json, const Event& event);
-/// With its payload, and what was kept of its request's headers.
-void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept);
+/// With its payload, what it changed, and what was kept of its request's headers.
+void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept,
+                       const std::optional<Difference>& difference);
 void write_delivery(JsonWriter& json, const DeliveryRow& row);
 void write_attempt(JsonWriter& json, const Attempt& attempt);
 void write_job(JsonWriter& json, const FollowedJob& job);

@@ -1,8 +1,10 @@
 #include "bridge/api/subscriptions_api.h"
 
 #include "bridge/core/json.h"
+#include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
 #include "bridge/receive/lease_fields.h"
+#include "bridge/settings/settings.h"
 
 namespace orbridge {
 namespace {
@@ -19,6 +21,19 @@ Result<JsonPtr> object_of(const InboundRequest& request) {
     if (document && !(*document)->root().is_object())
         return Error{Error::Kind::Invalid, "the body must be a JSON object"};
     return document;
+}
+
+/// Names of sources; none if it is not there.
+Result<std::vector<std::string>> read_sources(const Json& node) {
+    std::vector<std::string> sources;
+    const Error wrong{Error::Kind::Invalid, "reads: expected a list of names of sources that is not empty"};
+    if (!node.present()) return sources;
+    if (!node.is_array() || node.empty()) return wrong;
+    for (const auto& member : node.members()) {
+        sources.push_back(member.value.string().value_or(""));
+        if (!is_name(sources.back())) return wrong;
+    }
+    return sources;
 }
 
 /// One of hook and url, of which an answer to a missing one speaks.
@@ -102,6 +117,11 @@ Answer SubscriptionsApi::tokens(const InboundRequest& request) const {
     json.object().key("tokens").array();
     for (const auto& row : parts_.tokens.rows()) {
         json.object().member("name", row.name).member("configured", row.configured);
+        if (!row.reads.empty()) {
+            json.key("reads").array();
+            for (const auto& source : row.reads) json.value(source);
+            json.end();
+        }
         if (row.created_at) json.member("created_at", to_iso8601(*row.created_at));
         json.end();
     }
@@ -114,10 +134,13 @@ Answer SubscriptionsApi::create_token(const InboundRequest& request) {
     const auto body = object_of(request);
     if (!body) return error_answer(body.error());
     const auto name = (*body)->root()["name"].string().value_or("");
-    const auto value = parts_.tokens.create(name, parts_.random, parts_.clock.now());
+    auto reads = read_sources((*body)->root()["reads"]);
+    if (!reads) return error_answer(400, "invalid", reads.error().message, "reads");
+    const auto said = join(*reads, ",");
+    const auto value = parts_.tokens.create(name, parts_.random, parts_.clock.now(), *std::move(reads));
     if (!value) return error_answer(value.error());
-    parts_.log.info("admin.token_created", {{"token", name}});
-    parts_.audit.note(kAdmin, "token.create", name);
+    parts_.log.info("admin.token_created", {{"token", name}, {"reads", said}});
+    parts_.audit.note(kAdmin, "token.create", name, {{"reads", said}});
     JsonWriter json;
     json.object().member("name", name).member("token", value->reveal()).end();
     return ok(json);

@@ -75,6 +75,8 @@ int run_token(const Args& args);
 int run_check_url(const Args& args);
 int run_audit(const Args& args);
 int run_backup(const Args& args);
+int run_snapshots(const Args& args);
+int run_erase(const Args& args);
 int run_manual(const Args& args);
 
 }  // namespace orbridge::cli

@@ -1,9 +1,29 @@
 #include <iostream>
 
 #include "bridge/cli/api.h"
+#include "bridge/core/text.h"
 
 namespace orbridge::cli {
 namespace {
+
+std::string reads_of(const Json& token) {
+    std::vector<std::string> sources;
+    for (const auto& source : token["reads"].members()) sources.push_back(source.value.string().value_or(""));
+    return join(sources, ",");
+}
+
+std::string order_of(const Args& args) {
+    JsonWriter json;
+    json.object().member("name", args.word(1));
+    if (args.has("read")) {
+        const auto sources = args.get("read");
+        json.key("reads").array();
+        for (const auto source : split(sources, ',')) json.value(trim(source));
+        json.end();
+    }
+    json.end();
+    return std::move(json).text();
+}
 
 int list(ApiClient& api, const Args& args) {
     const auto answer = api.get("/api/v1/tokens");
@@ -12,10 +32,10 @@ int list(ApiClient& api, const Args& args) {
         std::cout << (*answer)->text() << "\n";
         return kOk;
     }
-    std::vector<std::vector<std::string>> rows = {{"NAME", "FROM", "CREATED"}};
+    std::vector<std::vector<std::string>> rows = {{"NAME", "FROM", "READS", "CREATED"}};
     for (const auto& member : (*answer)->root()["tokens"].members()) {
         const bool configured = text_of(member.value, "configured") == "true";
-        rows.push_back({text_of(member.value, "name"), configured ? "configuration" : "store",
+        rows.push_back({text_of(member.value, "name"), configured ? "configuration" : "store", reads_of(member.value),
                         text_of(member.value, "created_at")});
     }
     std::cout << table(rows);
@@ -36,9 +56,7 @@ int run_token(const Args& args) {
     if (!settings) return kConfiguration;
     ApiClient api(*settings);
     if (!changes) return list(api, args);
-    JsonWriter json;
-    json.object().member("name", args.word(1)).end();
-    const auto answer = api.post(action == "create" ? "/api/v1/tokens" : "/api/v1/tokens/remove", json.text());
+    const auto answer = api.post(action == "create" ? "/api/v1/tokens" : "/api/v1/tokens/remove", order_of(args));
     if (!answer) return fail(answer.error());
     const auto root = (*answer)->root();
     const auto said = action == "create" ? text_of(root, "token") : text_of(root, "removed") + " removed";

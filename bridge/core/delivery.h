@@ -16,6 +16,12 @@ enum class DeliveryState { Pending, Delivered, Dead, Expired, Cancelled };
 const char* to_text(DeliveryState state);
 std::optional<DeliveryState> delivery_state_from_text(const std::string& text);
 
+/// What an update made of its subject, told by what was known of it before.
+struct Difference {
+    std::string before{};   ///< JSON: the state before; empty: too large to be kept
+    std::string changed{};  ///< JSON: array with the names of its own members that differ, sorted
+};
+
 /// One event on its way to one target. `id` stays the same over all attempts; a replay is a new delivery.
 struct Delivery {
     DeliveryId id;
@@ -27,6 +33,7 @@ struct Delivery {
     bool replayed = false;
     /// Why the event looks like one that a script of ours caused, for recipes to tell (`loop: mark`). Mostly empty.
     std::string mark{};
+    std::optional<Difference> difference{};
 };
 
 // ---- what an attempt came to --------------------------------------------------------------------

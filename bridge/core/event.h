@@ -17,6 +17,7 @@ bool from_text(const std::string& text, Intake& intake);
 enum class EventState {
     Mapped,
     Unmapped,  ///< verified, stored, but no mapping knew it; payload is the received body without secrets
+    Erased,    ///< somebody's right to be forgotten: what is left tells that there was an event, and nothing of it
 };
 
 /// The normalized record.

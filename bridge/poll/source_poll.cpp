@@ -20,7 +20,7 @@ SourcePoll::SourcePoll(SourceId source, std::unique_ptr<Poller> poller, PollSett
 
 milliseconds SourcePoll::step() {
     const auto now = tools_.clock.now();
-    const bool hurry = hurry_.with([](bool& asked) { return std::exchange(asked, false); });
+    const bool hurry = hurry_.with([](Hurry& wish) { return std::exchange(wish.asked, false); });
     if (!hurry && (!due_ || *due_ > now)) return due_ ? *due_ - now : kIdle;
     bool more = false;
     const auto trouble = poll(more);
@@ -37,6 +37,16 @@ milliseconds SourcePoll::step() {
         report.cannot_tell = poller_->cannot_tell();
     });
     return due_ ? std::max(*due_ - after, milliseconds{0}) : kIdle;
+}
+
+RefreshVerdict SourcePoll::refresh(TimePoint now) {
+    return hurry_.with([&](Hurry& hurry) -> RefreshVerdict {
+        if (hurry.asked) return {.taken = true};
+        if (hurry.refreshed_at && now < *hurry.refreshed_at + settings_.refresh_min)
+            return {.again_at = *hurry.refreshed_at + settings_.refresh_min};
+        hurry = {.asked = true, .refreshed_at = now};
+        return {.taken = true, .new_poll = true};
+    });
 }
 
 std::optional<Trouble> SourcePoll::poll(bool& more) {

@@ -37,6 +37,13 @@ struct Observation {
     std::uint64_t events = 0, duplicates = 0;
 };
 
+/// What became of the wish that a source be polled now.
+struct RefreshVerdict {
+    bool taken = false;                   ///< it will be polled
+    bool new_poll = false;                ///< and nobody had wished for that before
+    std::optional<TimePoint> again_at{};  ///< not taken: wish again then
+};
+
 /// Polls one source: at once, then again and again. step() belongs to one thread; everything else is safe from any.
 class SourcePoll {
 public:
@@ -59,8 +66,11 @@ public:
     milliseconds step();
     /// Poll as soon as possible. Afterwards wake the thread that steps.
     void soon() {
-        hurry_.with([](bool& hurry) { hurry = true; });
+        hurry_.with([](Hurry& hurry) { hurry.asked = true; });
     }
+    /// Likewise, but one poll serves all who ask before it begins, and there are `refresh_min` between two that were
+    /// asked for.
+    RefreshVerdict refresh(TimePoint now);
     PollReport report() const {
         return report_.with([](const PollReport& report) { return report; });
     }
@@ -77,7 +87,11 @@ private:
     Tools tools_;
     std::optional<TimePoint> due_;
     bool caught_up_ = false;
-    Guarded<bool> hurry_{false};
+    struct Hurry {
+        bool asked = false;
+        std::optional<TimePoint> refreshed_at{};
+    };
+    Guarded<Hurry> hurry_;
     Guarded<PollReport> report_;
 };
 

@@ -329,6 +329,8 @@ void Ingest::tell(Batch& batch, const Result<std::vector<Accepted>>& accepted) {
 /// Counts and tells what has been stored, or was already.
 void Ingest::record(const Prepared& prepared, const Accepted& accepted) {
     if (!accepted.duplicate) count_for_loops(prepared);
+    if (!accepted.duplicate && prepared.event.leaves)
+        changed_(prepared.event.event.source, prepared.event.event.subject);
     const auto what = accepted.duplicate      ? Metrics::Received::Duplicate
                       : prepared.rule.empty() ? Metrics::Received::Unmapped
                                               : Metrics::Received::Accepted;

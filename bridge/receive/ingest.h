@@ -34,7 +34,7 @@ struct SourcePlan {
     bool enabled = true;
     RateLimit limit{};  ///< of what is pushed and believed
     int accepted_status = 202;
-    bool snapshots = false;  ///< what its subjects are is kept: it is polled too
+    bool snapshots = false;  ///< what its subjects are is kept
 };
 
 /// Everything of the configuration that decides what becomes of a request. Replaced whole on reload.
@@ -69,6 +69,11 @@ public:
     /// Asked before each event: while it says true, new ones are answered 503 and duplicates still 200. To be
     /// set before the first request.
     void refuse_new_when(std::function<bool()> full) { full_ = std::move(full); }
+
+    /// Told after each event that may have changed its subject's snapshot. To be set before the first request.
+    void when_changed(std::function<void(const SourceId&, const std::string& subject)> changed) {
+        changed_ = std::move(changed);
+    }
 
     /// `POST /ingest/{source}`: 202 {id}, 200 duplicate, 400, 401, 404, 410, 429, 503.
     Answer push(const std::string& source, const InboundRequest& request);
@@ -125,6 +130,7 @@ private:
     Guarded<SourceLimits> limits_;
     Subscribers subscribers_;
     std::function<bool()> full_ = [] { return false; };
+    std::function<void(const SourceId&, const std::string&)> changed_ = [](const SourceId&, const std::string&) {};
 };
 
 /// Pure: gives ids and deliveries to what the mappings made. Used by Ingest and by `orbridge map`.

@@ -45,19 +45,29 @@ std::optional<std::string> LeaseTokens::name_of(const std::string& value) const 
     return state_.with([&](const State& state) -> std::optional<std::string> {
         if (const auto known = state.configured.find(hash); known != state.configured.end()) return known->second;
         for (const auto& token : state.stored)
-            if (token.hash == hash) return token.name;
+            if (token.hash == hash && token.reads.empty()) return token.name;
         return std::nullopt;
     });
 }
 
-Result<Secret> LeaseTokens::create(const std::string& name, Random& random, TimePoint now) {
+std::optional<std::vector<std::string>> LeaseTokens::readable_with(const std::string& value) const {
+    const auto hash = hash_of(value);
+    return state_.with([&](const State& state) -> std::optional<std::vector<std::string>> {
+        for (const auto& token : state.stored)
+            if (token.hash == hash && !token.reads.empty()) return token.reads;
+        return std::nullopt;
+    });
+}
+
+Result<Secret> LeaseTokens::create(const std::string& name, Random& random, TimePoint now,
+                                   std::vector<std::string> reads) {
     if (!is_name(name))
         return Error{Error::Kind::Invalid, "name: expected 1 to 63 of a-z, 0-9, `_` and `-`, a letter or digit first"};
     const auto all = rows();
     if (std::any_of(all.begin(), all.end(), [&](const Row& row) { return row.name == name; }))
         return Error{Error::Kind::Conflict, "there is a token named " + name};
     const auto value = new_value(random);
-    const ApiToken token{name, hash_of(value), now};
+    const ApiToken token{name, hash_of(value), now, std::move(reads)};
     if (const auto stored = store_.put_api_token(token); !stored) return stored.error();
     state_.with([&](State& state) { state.stored.push_back(token); });
     return Secret(value);
@@ -75,8 +85,8 @@ std::vector<LeaseTokens::Row> LeaseTokens::rows() const {
         std::vector<Row> rows;
         std::set<std::string> names;
         for (const auto& [hash, name] : state.configured)
-            if (names.insert(name).second) rows.push_back({name, true, std::nullopt});
-        for (const auto& token : state.stored) rows.push_back({token.name, false, token.created_at});
+            if (names.insert(name).second) rows.push_back({name, true, std::nullopt, {}});
+        for (const auto& token : state.stored) rows.push_back({token.name, false, token.created_at, token.reads});
         std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
         return rows;
     });

@@ -76,7 +76,7 @@ struct Router::Compiled {
 
     /// Where the event fails; Taken if nowhere. The failing condition goes to `at`.
     Step judge(const Event& event, Payload& payload, const RouteSettings::Condition** at = nullptr) const {
-        if (event.state == EventState::Unmapped) return Step::Mapped;
+        if (event.state != EventState::Mapped) return Step::Mapped;
         if (!route.source.empty() && route.source != event.source.value) return Step::Source;
         if (!route.channel.empty() && route.channel != event.channel) return Step::Channel;
         if (event_name && !*event_name) return Step::Pattern;
@@ -93,7 +93,9 @@ struct Router::Compiled {
     std::optional<std::string> refusal(const Event& event, Payload& payload) const {
         const RouteSettings::Condition* condition = nullptr;
         switch (judge(event, payload, &condition)) {
-            case Step::Mapped: return "no mapping knew the event, so it has no channel";
+            case Step::Mapped:
+                return event.state == EventState::Erased ? "the event was erased"
+                                                         : "no mapping knew the event, so it has no channel";
             case Step::Source:
                 return "source is " + quoted(event.source.value) + ", route wants " + quoted(route.source);
             case Step::Channel: return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);

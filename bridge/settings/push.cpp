@@ -131,6 +131,7 @@ void read_push_source(const ConfigNode& node, SourceSettings& source) {
     source.node = node;
     source.paths = node.texts("paths", {});
     source.push.enabled = node.flag("enabled", true);
+    source.snapshots = node.flag("snapshots", false);
     source.limit = read_rate(node["limit"], {6'000, 1min});
     if (const auto* scheme = read_scheme(node)) {
         read_proof(node, *scheme, source);

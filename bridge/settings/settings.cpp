@@ -29,6 +29,12 @@ HttpSettings read_http(const ConfigNode& root) {
     http.body_bytes_max = node.size("body_bytes_max", http.body_bytes_max, kKiB, 64 * kMiB);
     http.header_bytes_max = node.size("header_bytes_max", http.header_bytes_max, kKiB, kMiB);
     http.threads_max = static_cast<int>(node.integer("threads_max", http.threads_max, 1, 1024));
+    http.waiters_max =
+        static_cast<int>(node.integer("waiters_max", std::min(http.waiters_max, http.threads_max / 2), 0, 1024));
+    if (http.waiters_max >= http.threads_max)
+        node["waiters_max"].complain("each takes a thread while it waits, expected less than `threads_max`, which is " +
+                                     std::to_string(http.threads_max));
+    http.wait_max = node.duration("wait_max", http.wait_max, 1s, 10min);
     http.queued_max = static_cast<int>(node.integer("queued_max", http.queued_max, 1, 65536));
     http.request_timeout = node.duration("request_timeout", http.request_timeout, 10ms, 5min);
     http.keep_alive = node.duration("keep_alive", http.keep_alive, 0s, 5min);
@@ -60,7 +66,10 @@ StoreSettings read_store(const ConfigNode& root) {
     store.retention_dead = retention.duration("dead", store.retention_dead, 1h, days{3650});
     store.retention_audit = retention.duration("audit", store.retention_audit, 1h, days{3650});
     store.audit_rows_max = retention.integer("audit_rows_max", store.audit_rows_max, 1'000, 1'000'000'000);
+    store.retention_snapshots = retention.duration("snapshots", store.retention_snapshots, 1h, days{3650});
+    store.snapshots_max = retention.integer("snapshots_max", store.snapshots_max, 100, 1'000'000'000);
     retention.done();
+    store.old_state_bytes_max = node.size("old_object_bytes_max", store.old_state_bytes_max, 0, 16 * kMiB);
     node.done();
     return store;
 }

@@ -28,6 +28,8 @@ struct HttpSettings {
     int queued_max = 256;                  ///< connections waiting for a thread
     milliseconds request_timeout{10'000};  ///< to receive one request whole
     milliseconds keep_alive{5'000};
+    int waiters_max = 32;                        ///< of those, that wait for a change of a snapshot
+    milliseconds wait_max{60'000};               ///< … and how long
     milliseconds send_timeout{30'000};           ///< for the client to take one answer whole
     std::size_t connections_max = 10'000;        ///< open at once; more wait in the kernel's queue
     std::size_t buffered_bytes_max = 128 << 20;  ///< of all requests being received or served: above, 503
@@ -40,7 +42,10 @@ struct StoreSettings {
     milliseconds retention_finished{std::chrono::days{30}};
     milliseconds retention_dead{std::chrono::days{90}};
     milliseconds retention_audit{std::chrono::days{365}};
-    std::int64_t audit_rows_max = 1'000'000;  ///< the oldest above that many go, however young
+    std::int64_t audit_rows_max = 1'000'000;                  ///< the oldest above that many go, however young
+    milliseconds retention_snapshots{std::chrono::days{30}};  ///< of a subject nobody changes or reads
+    std::int64_t snapshots_max = 1'000'000;
+    std::size_t old_state_bytes_max = 64 << 10;  ///< `old_object_bytes_max`: larger ones are not kept with an update
 };
 
 /// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
@@ -73,6 +78,8 @@ struct PollSettings {
     milliseconds fallback_interval{std::chrono::minutes{5}};  ///< instead, while pushes arrive
     milliseconds push_timeout{std::chrono::hours{1}};         ///< without a push, after which they count as silent
     milliseconds backoff_max{std::chrono::minutes{15}};       ///< between tries of a source in trouble
+    milliseconds refresh_min{5'000};                          ///< between polls that somebody asks for
+    milliseconds stale_after{60'000};                         ///< what was polled longer ago is shown as stale
     std::string log = "auto";                                 ///< auto, realtime, audit, lists
     std::optional<milliseconds> compare_every{};              ///< `auto`: 6 h beside a log, 15 min without; 0: never
     bool tell_existing = false;                               ///< `existing: tell`: what is there at first are events
@@ -109,6 +116,7 @@ struct SourceSettings {
     std::vector<std::string> classes;         ///< event classes to register for; empty: the type's own list
     std::vector<std::string> schemas;         ///< slugs or ids of schemas that get hooks; `*` = all
     std::optional<PollSettings> poll{};
+    bool snapshots = false;  ///< what its subjects are is kept
     milliseconds reconcile_every{std::chrono::minutes{5}};
     milliseconds names_every{std::chrono::minutes{10}};
     milliseconds timeout{10'000};

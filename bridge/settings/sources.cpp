@@ -157,7 +157,16 @@ void read_pace(const ConfigNode& node, PollSettings& poll) {
         node.duration("fallback_interval", std::max(poll.fallback_interval, poll.interval), 100ms, 24h);
     poll.push_timeout = node.duration("push_timeout", poll.push_timeout, 1s, 30 * 24h);
     poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
+    poll.stale_after = node.duration("stale_after", poll.interval * 2, 1ms, 30 * 24h);
+    poll.refresh_min = node.duration("refresh_min", poll.refresh_min, 0ms, 24h);
     poll.tell_existing = node.word("existing", {"remember", "tell"}, "remember") == "tell";
+}
+
+/// What is polled is held against its snapshots.
+void read_snapshots(const ConfigNode& node, SourceSettings& source) {
+    source.snapshots = node.flag("snapshots", source.type == "openregister" || source.poll.has_value());
+    if (source.poll && !source.snapshots)
+        node["snapshots"].complain("a source that is polled needs its snapshots, expected true, or `poll: off`");
 }
 
 /// Polled only. What it asks and how it reads the answer is its adapter's business, which reads the rest of `poll`.
@@ -168,6 +177,7 @@ void read_http_source(const ConfigNode& node, SourceSettings& source) {
     source.intakes_wanted = {"off"};
     source.poll.emplace();
     read_pace(node["poll"], *source.poll);
+    read_snapshots(node, source);
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
     source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
     source.node = node;
@@ -230,6 +240,7 @@ SourceSettings read_source(const ConfigNode& root, const std::optional<AppApiSet
     source.classes = node.texts("classes", {});
     source.schemas = node.texts("schemas", {});
     source.poll = read_poll(node, source.type);
+    read_snapshots(node, source);
     source.reconcile_every = node.duration("reconcile_every", source.reconcile_every, 1s, 24h);
     source.names_every = node.duration("names_every", source.names_every, 1s, 24h);
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bridge/core/json.h"
 #include "bridge/store/keys.h"
 
 namespace orbridge {
@@ -107,8 +108,13 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     }
     auto accepted = store_unless_known(state, as_stored, only_if_known);
     const bool news = accepted && !accepted->duplicate && !verdict.keep;
-    if (news || (accepted && !before))
-        state.snapshots[place] = following(before, *event.leaves, event.event, accepted->id);
+    if (!news && (!accepted || before)) return accepted;
+    auto& stored = state.events.at(state.event_ids.at(accepted->id));
+    if (stored.event.state == EventState::Erased) return accepted;
+    auto update = following(before, before ? 0 : state.floors[event.event.source], *event.leaves, event.event,
+                            accepted->id, old_state_bytes_max_);
+    state.snapshots[place] = std::move(update.after);
+    if (news) stored.difference = std::move(update.difference);
     return accepted;
 }
 
@@ -121,7 +127,8 @@ std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewE
 
 void MemoryStore::store_rest(State& state, const Arrival& arrival) {
     for (const auto& seen : arrival.seen)
-        state.snapshots.try_emplace({arrival.seen_at, seen.subject}, first_sight(seen.state, arrival.seen_when));
+        state.snapshots.try_emplace({arrival.seen_at, seen.subject},
+                                    first_sight(seen.state, state.floors[arrival.seen_at], arrival.seen_when));
     if (arrival.bookmark) state.notes[arrival.bookmark->key] = arrival.bookmark->value;
 }
 
@@ -143,6 +150,122 @@ Result<std::vector<std::string>> MemoryStore::live_subjects(const SourceId& sour
                 subjects.push_back(subject);
         }
         return subjects;
+    });
+}
+
+Result<std::vector<SnapshotRow>> MemoryStore::snapshots(const SourceId& source, const std::string& after, int limit) {
+    return state_.with([&](State& state) {
+        std::vector<SnapshotRow> rows;
+        for (auto each = state.snapshots.upper_bound({source, after}); each != state.snapshots.end(); ++each) {
+            const auto& [place, snapshot] = *each;
+            if (place.first != source || static_cast<int>(rows.size()) >= limit) break;
+            rows.push_back({place.second, snapshot.version, snapshot.live, snapshot.updated_at});
+        }
+        return rows;
+    });
+}
+
+Status MemoryStore::use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) {
+    state_.with([&](State& state) {
+        const auto found = state.snapshots.find({source, subject});
+        if (found != state.snapshots.end()) found->second.used_at = std::max(found->second.used_at, now);
+    });
+    return Ok{};
+}
+
+Result<std::optional<Difference>> MemoryStore::difference(const EventId& id) {
+    return state_.with([&](State& state) -> Result<std::optional<Difference>> {
+        const auto known = state.event_ids.find(id);
+        if (known == state.event_ids.end()) return std::optional<Difference>{};
+        return state.events.at(known->second).difference;
+    });
+}
+
+void MemoryStore::remove_snapshot(State& state, const std::pair<SourceId, std::string>& place) {
+    auto& floor = state.floors[place.first];
+    floor = std::max(floor, state.snapshots.at(place).version);
+    state.snapshots.erase(place);
+}
+
+Result<std::uint64_t> MemoryStore::prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) {
+    return state_.with([&](State& state) -> Result<std::uint64_t> {
+        std::vector<std::pair<TimePoint, std::pair<SourceId, std::string>>> removable;
+        for (const auto& [place, snapshot] : state.snapshots)
+            if (!snapshot.live || !retention.polled.contains(place.first))
+                removable.emplace_back(snapshot.used_at, place);
+        std::sort(removable.begin(), removable.end());
+        auto above = static_cast<std::int64_t>(state.snapshots.size()) - retention.rows_max;
+        std::uint64_t removed = 0;
+        for (const auto& [used_at, place] : removable) {
+            if (removed >= static_cast<std::uint64_t>(std::max(0, limit))) break;
+            if (used_at >= now - retention.unused && above <= 0) break;
+            remove_snapshot(state, place);
+            --above;
+            ++removed;
+        }
+        return removed;
+    });
+}
+
+// ---- erase
+
+void MemoryStore::erase_event(State& state, StoredEvent& stored, TimePoint now, Erasure& erasure) {
+    for (int number = stored.deliveries - 1; number >= 0; --number) {  // the last first: none is promoted
+        auto& delivery = state.deliveries.at({stored.event.sequence, number});
+        if (delivery.state == DeliveryState::Pending) {
+            end(state, delivery, DeliveryState::Cancelled, "erased", now);
+            erasure.woken.push_back(delivery.asked.target);
+        }
+        if (!delivery.reason.empty()) delivery.reason = "erased";
+        delivery.asked.mark.clear();
+        for (auto& attempt : delivery.attempts) attempt.reason = attempt.answer = "";
+        const auto job = state.jobs.find(delivery.asked.id);
+        if (job == state.jobs.end()) continue;
+        job->second.result.clear();
+        if (!job_ended(job->second)) job->second.state = "lost";
+    }
+    auto& event = stored.event;
+    event.state = EventState::Erased;
+    event.subject = erasure.name;
+    event.event_name.resize(std::min(event.event_name.find(':'), event.event_name.size()));
+    event.payload.clear();
+    stored.headers.clear();
+    stored.difference.reset();
+}
+
+Result<Erasure> MemoryStore::erase(const ErasureOrder& order, TimePoint now) {
+    return state_.with([&](State& state) -> Result<Erasure> {
+        Erasure erasure;
+        erasure.name = erased_name(order.subject);
+        for (auto each = state.events.rbegin(); each != state.events.rend(); ++each) {
+            auto& stored = each->second;
+            const bool wanted =
+                stored.event.subject == order.subject && matches(order.source, stored.event.source.value);
+            if (!wanted || order.subject.empty() || stored.event.state == EventState::Erased) continue;
+            ++erasure.events;
+            for (int number = 0; number < stored.deliveries; ++number) {
+                const auto& delivery = state.deliveries.at({stored.event.sequence, number});
+                if (delivery.state == DeliveryState::Pending) ++erasure.deliveries;
+                erasure.attempts += delivery.attempts.size();
+                erasure.jobs += state.jobs.count(delivery.asked.id);
+            }
+            if (!order.dry_run) erase_event(state, stored, now, erasure);
+        }
+        std::vector<std::pair<SourceId, std::string>> places;
+        for (const auto& [place, snapshot] : state.snapshots)
+            if (place.second == order.subject && matches(order.source, place.first.value)) places.push_back(place);
+        erasure.snapshots = places.size();
+        const auto named = json_string(order.subject);
+        for (auto& row : state.audit) {
+            if (row.subject != order.subject && row.detail.find(named) == std::string::npos) continue;
+            ++erasure.audit;
+            if (order.dry_run) continue;
+            if (row.subject == order.subject) row.subject = erasure.name;
+            row.detail = "{}";
+        }
+        if (!order.dry_run)
+            for (const auto& place : places) remove_snapshot(state, place);
+        return erasure;
     });
 }
 
@@ -274,6 +397,8 @@ Status MemoryStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
     return state_.with([&](State& state) -> Status {
         const auto known = state.event_ids.find(id);
         if (known == state.event_ids.end()) return no_event(id);
+        if (state.events.at(known->second).event.state == EventState::Erased)
+            return Error{Error::Kind::NotFound, "the event " + id.value + " was erased"};
         auto unknown = deliveries;
         std::erase_if(unknown, [&](const NewDelivery& one) { return state.delivery_ids.count(one.id) != 0; });
         add(state, state.events.at(known->second), unknown);
@@ -309,7 +434,7 @@ Claim MemoryStore::hand_out(State& state, const Place& place, TimePoint until) {
     delivery.until = until;
     const auto& asked = delivery.asked;
     return {{asked.id, asked.target, state.events.at(place.first).event, delivery.attempts_made, delivery.unclear,
-             asked.replayed, asked.mark},
+             asked.replayed, asked.mark, state.events.at(place.first).difference},
             asked.route,
             delivery.token,
             until};
@@ -444,7 +569,10 @@ Result<std::optional<TimePoint>> MemoryStore::next_job_check() {
 Status MemoryStore::record_job(const FollowedJob& job) {
     return state_.with([&](State& state) -> Status {
         if (state.delivery_ids.count(job.delivery) == 0) return no_delivery(job.delivery);
-        state.jobs[job.delivery] = job;
+        auto& kept = state.jobs[job.delivery] = job;
+        const auto& event = state.events.at(state.delivery_ids.at(job.delivery).first).event;
+        if (event.state == EventState::Erased) kept.result.clear();
+        if (event.state == EventState::Erased && !job_ended(kept)) kept.state = "lost";
         return Ok{};
     });
 }

@@ -16,7 +16,8 @@ namespace orbridge {
 /// its own that derives from this).
 class MemoryStore : public Store {
 public:
-    explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}) : twin_window_(twin_window) {}
+    explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}, std::size_t old_state_bytes_max = 64 << 10)
+        : twin_window_(twin_window), old_state_bytes_max_(old_state_bytes_max) {}
 
     using Store::accept;
     using Store::remap;
@@ -51,6 +52,10 @@ public:
     Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
                                                    const std::string& after, int limit) override;
 
+    Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
+    Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
+    Result<std::optional<Difference>> difference(const EventId& id) override;
+
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
 
@@ -67,6 +72,8 @@ public:
     Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
+    Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) override;
+    Result<Erasure> erase(const ErasureOrder& order, TimePoint now) override;
     Status probe() override { return Ok{}; }
 
     /// As if the process had ended and another had begun: what was stored is there, and nobody holds anything.
@@ -84,6 +91,7 @@ private:
         std::set<Intake> seen;
         int deliveries = 0;
         Headers headers;
+        std::optional<Difference> difference{};
     };
     struct StoredDelivery {
         NewDelivery asked;
@@ -111,6 +119,7 @@ private:
         std::map<DeliveryId, FollowedJob> jobs;
         std::map<std::string, std::string> notes;
         std::map<std::pair<SourceId, std::string>, Snapshot> snapshots;
+        std::map<SourceId, std::uint64_t> floors;  ///< the highest version that was removed
         std::uint64_t last_registration = 0;
         std::map<std::uint64_t, Subscription> subscriptions;
         std::map<std::string, ApiToken> api_tokens;
@@ -126,6 +135,8 @@ private:
     std::optional<Accepted> store_one(State& state, const NewEvent& event, bool only_if_known) const;
     std::optional<Accepted> store_unless_known(State& state, const NewEvent& event, bool only_if_known) const;
     static void store_rest(State& state, const Arrival& arrival);
+    static void remove_snapshot(State& state, const std::pair<SourceId, std::string>& place);
+    static void erase_event(State& state, StoredEvent& stored, TimePoint now, Erasure& erasure);
     static void store_new(State& state, const NewEvent& event);
     static void give_form(State& state, StoredEvent& stored, const NewEvent& mapped);
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
@@ -138,6 +149,7 @@ private:
     static void remove(State& state, std::uint64_t sequence);
 
     const milliseconds twin_window_;
+    const std::size_t old_state_bytes_max_;
     Guarded<State> state_;
 };
 

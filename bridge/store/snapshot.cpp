@@ -1,9 +1,14 @@
 #include "bridge/store/snapshot.h"
 
+#include <algorithm>
+
 #include "bridge/core/json.h"
 
 namespace orbridge {
 namespace {
+
+/// Where a state has what is its own, if it is not all of it: objects of OpenRegister, items of polled lists.
+constexpr const char* kOwnMembers[] = {"item", "data"};
 
 /// Intakes know different parts of the same thing: what only one of them tells is no difference. Inside of what they
 /// both tell everything counts, except that `nested` objects are compared in the same way once more.
@@ -48,6 +53,30 @@ SnapshotVerdict judge_present(const Snapshot& before, const SubjectState& now) {
     return {.real = true};
 }
 
+std::vector<std::string> differing(const Json& before, const Json& now) {
+    std::vector<std::string> names;
+    const auto look = [&](const Json& all, const Json& other) {
+        for (const auto& member : all.members()) {
+            const auto known = other[member.key];
+            if (member.key == "@self" || (member.value.is_null() && !known.present())) continue;
+            if (canonical_json(member.value) != canonical_json(known)) names.push_back(member.key);
+        }
+    };
+    look(before, now);
+    look(now, before);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+std::string to_json(const std::vector<std::string>& names) {
+    JsonWriter json;
+    json.array();
+    for (const auto& name : names) json.value(name);
+    json.end();
+    return std::move(json).text();
+}
+
 }  // namespace
 
 SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake) {
@@ -59,26 +88,46 @@ SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState&
     return {.same = before->live && by_poll && equal(before->state, now.text)};
 }
 
-Snapshot following(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event,
-                   const EventId& stored_as) {
-    Snapshot after;
-    after.version = before ? before->version + 1 : 1;
+StateChange compare_states(const std::string& before, const std::string& now) {
+    const auto a = JsonDocument::parse(before), b = JsonDocument::parse(now);
+    if (!a || !b) return {};
+    StateChange change;
+    change.changed = differing((*a)->root(), (*b)->root());
+    for (const auto* own : kOwnMembers)
+        if ((*a)->root()[own].is_object() && (*b)->root()[own].is_object())
+            change.changed = differing((*a)->root()[own], (*b)->root()[own]);
+    change.same = change.changed.empty() && canonical_json((*a)->root()) == canonical_json((*b)->root());
+    return change;
+}
+
+SnapshotUpdate following(const std::optional<Snapshot>& before, std::uint64_t floor, const SubjectState& now,
+                         const Event& event, const EventId& stored_as, std::size_t before_bytes_max) {
+    SnapshotUpdate update;
+    auto& after = update.after;
+    after.version = before ? before->version + 1 : floor + 1;
+    if (before && before->live && !now.ended) {
+        const auto change = compare_states(before->state, now.text);
+        if (change.same) after.version = before->version;
+        const bool fits = before->state.size() <= before_bytes_max;
+        update.difference = Difference{fits ? before->state : std::string(), to_json(change.changed)};
+    }
     after.live = !now.ended;
     after.polled = event.intake == Intake::Poll;
     if (!now.ended || !now.read_after) after.as_of = now.as_of;
     if (!after.as_of && before) after.as_of = before->as_of;
-    after.updated_at = event.received_at;
+    after.updated_at = after.used_at = event.received_at;
     after.event = stored_as;
     after.state = now.text;
-    return after;
+    return update;
 }
 
-Snapshot first_sight(const SubjectState& state, TimePoint now) {
-    return {.version = 1,
+Snapshot first_sight(const SubjectState& state, std::uint64_t floor, TimePoint now) {
+    return {.version = floor + 1,
             .live = !state.ended,
             .polled = true,
             .as_of = state.as_of,
             .updated_at = now,
+            .used_at = now,
             .event = {},
             .state = state.text};
 }

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bridge/core/clock.h"
+#include "bridge/core/delivery.h"
 #include "bridge/core/event.h"
 
 namespace orbridge {
@@ -25,7 +28,8 @@ struct Snapshot {
     bool polled = false;  ///< found by polling, not by a push
     std::optional<TimePoint> as_of{};
     TimePoint updated_at{};
-    EventId event;  ///< that made this version; empty: it was there before anything was told
+    TimePoint used_at{};  ///< last changed or read
+    EventId event;        ///< that made this version; empty: it was there before anything was told
     std::string state;
 };
 
@@ -39,11 +43,25 @@ struct SnapshotVerdict {
 /// Pure. `before`: nothing if the subject is not known.
 SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake);
 
-/// The snapshot that an event leaves.
-Snapshot following(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event,
-                   const EventId& stored_as);
+/// What is known of two states of one subject, one after the other.
+struct StateChange {
+    bool same = false;                   ///< as canonical JSON
+    std::vector<std::string> changed{};  ///< members that differ, sorted: of `data` or `item` if both have that, else
+                                         ///< of the whole without `@self`
+};
+StateChange compare_states(const std::string& before, const std::string& now);
+
+/// What an event leaves of its subject.
+struct SnapshotUpdate {
+    Snapshot after{};
+    std::optional<Difference> difference{};  ///< of an update of what was known
+};
+/// `floor`: the highest version that was ever removed at this source. `before_bytes_max`: a larger state is not kept
+/// with what followed it.
+SnapshotUpdate following(const std::optional<Snapshot>& before, std::uint64_t floor, const SubjectState& now,
+                         const Event& event, const EventId& stored_as, std::size_t before_bytes_max);
 /// The snapshot of a subject that was there before anything was told of it.
-Snapshot first_sight(const SubjectState& state, TimePoint now);
+Snapshot first_sight(const SubjectState& state, std::uint64_t floor, TimePoint now);
 /// The dedup key of a content that comes a second time and is yet a change.
 std::string again_key(const std::string& dedup_key, std::uint64_t version_before);
 

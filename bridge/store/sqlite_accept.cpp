@@ -93,12 +93,17 @@ namespace {
 constexpr const char* kSetBookmark =
     "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 constexpr const char* kSnapshot =
-    "SELECT version, live, polled, as_of, updated_at, event, state FROM snapshots WHERE source = ? AND subject = ?";
+    "SELECT version, live, polled, as_of, updated_at, event, used_at, state FROM snapshots WHERE source = ? AND "
+    "subject = ?";
 constexpr const char* kWriteSnapshot =
-    "INSERT INTO snapshots (source, subject, version, live, polled, as_of, updated_at, event, state)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, subject) DO UPDATE SET version = excluded.version,"
+    "INSERT INTO snapshots (source, subject, version, live, polled, as_of, updated_at, event, used_at, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, subject) DO UPDATE SET version = excluded.version,"
     " live = excluded.live, polled = excluded.polled, as_of = excluded.as_of, updated_at = excluded.updated_at,"
-    " event = excluded.event, state = excluded.state";
+    " event = excluded.event, used_at = excluded.used_at, state = excluded.state";
+constexpr const char* kFloor = "SELECT version FROM snapshot_floors WHERE source = ?";
+constexpr const char* kStateOfEvent = "SELECT state FROM events WHERE id = ?";
+constexpr const char* kInsertDifference =
+    "INSERT OR REPLACE INTO differences (event, before, changed) VALUES (?, ?, ?)";
 constexpr const char* kLiveSubjects =
     "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
     " ORDER BY subject LIMIT ?5";
@@ -113,7 +118,8 @@ std::optional<Snapshot> read_snapshot(Database& db, const SourceId& source, cons
     found.as_of = rows::time_or_null(cursor.row(), 3);
     found.updated_at = rows::time(cursor->integer(4));
     if (!cursor->view(5).empty()) found.event.value = unpack_uuid(cursor->view(5));
-    found.state = cursor->text(6);
+    found.used_at = rows::time(cursor->integer(6));
+    found.state = cursor->text(7);
     return found;
 }
 
@@ -123,7 +129,19 @@ void write_snapshot(Database& db, const SourceId& source, const std::string& sub
     if (snapshot.as_of) as_of = ms(*snapshot.as_of);
     db.exec(kWriteSnapshot, std::string_view(source.value), std::string_view(subject),
             static_cast<std::int64_t>(snapshot.version), snapshot.live, snapshot.polled, as_of, ms(snapshot.updated_at),
-            Blob{event ? event->view() : std::string_view()}, Blob{snapshot.state});
+            Blob{event ? event->view() : std::string_view()}, ms(snapshot.used_at), Blob{snapshot.state});
+}
+
+/// The highest version that was ever removed at a source.
+std::uint64_t floor_of(Database& db, const SourceId& source) {
+    auto cursor = db.run(kFloor, std::string_view(source.value));
+    return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : 0;
+}
+
+bool is_erased(Database& db, const EventId& id) {
+    const auto key = pack_uuid(id.value);
+    auto cursor = db.run(kStateOfEvent, Blob{key ? key->view() : std::string_view()});
+    return cursor.next() && cursor->small(0) == code(EventState::Erased);
 }
 
 }  // namespace
@@ -132,7 +150,8 @@ void write_snapshot(Database& db, const SourceId& source, const std::string& sub
 void SqliteStore::store_rest(Database& db, const Arrival& arrival) {
     for (const auto& seen : arrival.seen) {
         if (read_snapshot(db, arrival.seen_at, seen.subject)) continue;
-        write_snapshot(db, arrival.seen_at, seen.subject, first_sight(seen.state, arrival.seen_when));
+        const auto floor = floor_of(db, arrival.seen_at);
+        write_snapshot(db, arrival.seen_at, seen.subject, first_sight(seen.state, floor, arrival.seen_when));
     }
     if (!arrival.bookmark) return;
     db.exec(kSetBookmark, std::string_view(arrival.bookmark->key), std::string_view(arrival.bookmark->value));
@@ -317,8 +336,14 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     }
     auto accepted = store_new(db, as_stored, only_if_known, change);
     const bool news = accepted && !accepted->duplicate && !verdict.keep;
-    if (news || (accepted && !before))
-        write_snapshot(db, event.source, event.subject, following(before, *leaves, event, accepted->id));
+    if (!news && (!accepted || before || is_erased(db, accepted->id))) return accepted;
+    const auto floor = before ? 0 : floor_of(db, event.source);
+    const auto update = following(before, floor, *leaves, event, accepted->id, old_state_bytes_max_);
+    write_snapshot(db, event.source, event.subject, update.after);
+    if (news && update.difference) {
+        db.exec(kInsertDifference, last_seq_, Blob{update.difference->before},
+                std::string_view(update.difference->changed));
+    }
     return accepted;
 }
 
@@ -447,6 +472,10 @@ static std::optional<std::pair<std::int64_t, EventState>> find_event(Database& d
     return std::pair{cursor->integer(0), static_cast<EventState>(cursor->small(1))};
 }
 
+static Error was_erased(const EventId& id) {
+    return {Error::Kind::NotFound, "the event " + id.value + " was erased: there is nothing left to deliver"};
+}
+
 static Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
 
 Status SqliteStore::remap(const EventId& id, const std::vector<NewEvent>& mapped) {
@@ -530,7 +559,8 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         change.clear();
         const auto found = find_event(db, *key);
         outcome = found ? Status(Ok{}) : Status(no_event(id));
-        if (!found) return Ok{};
+        if (found && found->second == EventState::Erased) outcome = was_erased(id);
+        if (!outcome) return Ok{};
         auto unknown = *packed;
         std::erase_if(unknown,
                       [&](const auto& delivery) { return db.run(kKnownDelivery, Blob{delivery.id.view()}).next(); });

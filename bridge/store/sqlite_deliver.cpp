@@ -8,6 +8,7 @@ namespace {
 
 using rows::code;
 using rows::ms;
+using rows::promote;
 using rows::State;
 
 constexpr std::size_t kAnswerBytesMax = 20'000;
@@ -19,18 +20,15 @@ constexpr const char* kDue =
 constexpr const char* kFirstDue =
     "SELECT due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ? ORDER BY due_at LIMIT 1";
 constexpr const char* kLoad = "SELECT " ORBRIDGE_EVENT_COLUMNS
-                              ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed, d.mark"
-                              " FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
+                              ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed, d.mark, x.before,"
+                              " x.changed FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
+                              " LEFT JOIN differences x ON x.event = e.seq"
                               " WHERE d.seq = ? AND d.state = 0";
 constexpr const char* kEnd =
     "UPDATE deliveries SET state = ?2, ended_at = ?3, attempts = ?4, unclear = ?5, reason = ?6, reference = ?7"
     " WHERE seq = ?1 AND state = 0";
 constexpr const char* kRetry =
     "UPDATE deliveries SET due_at = ?2, attempts = ?3, unclear = ?4, reason = ?5 WHERE seq = ?1 AND state = 0";
-constexpr const char* kPromote =
-    "UPDATE deliveries SET state = 0 WHERE state = 1 AND seq = (SELECT seq FROM deliveries WHERE order_key = ?1"
-    " AND state <= 1 ORDER BY seq LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?1"
-    " AND state <= 1 AND state = 0)";
 // Replaces its like: what was undone after a failed sync may yet be found in the log when the file is reopened.
 constexpr const char* kInsertAttempt =
     "INSERT OR REPLACE INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer)"
@@ -57,11 +55,6 @@ std::vector<OpenDelivery> read_open(Cursor cursor) {
         if (!cursor->is_null(2)) open.back().order_key = cursor->integer(2);
     }
     return open;
-}
-
-/// The one before has ended: it is the next one's turn.
-void promote(Database& db, const std::optional<std::int64_t>& order_key) {
-    if (order_key) db.exec(kPromote, *order_key);
 }
 
 void record_attempt(Database& db, std::int64_t seq, const Settle& settle) {
@@ -186,6 +179,8 @@ std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& targe
     claim.delivery.unclear = row.small(rows::kEventColumns + 4) != 0;
     claim.delivery.replayed = row.small(rows::kEventColumns + 5) != 0;
     claim.delivery.mark = row.text(rows::kEventColumns + 6);
+    if (!row.is_null(rows::kEventColumns + 8))
+        claim.delivery.difference = Difference{row.text(rows::kEventColumns + 7), row.text(rows::kEventColumns + 8)};
     return claim;
 }
 

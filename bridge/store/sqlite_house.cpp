@@ -20,7 +20,10 @@ constexpr const char* kJobOf = ORBRIDGE_JOBS " WHERE j.delivery = (SELECT seq FR
 constexpr const char* kNextCheck = "SELECT min(next_check_at) FROM jobs WHERE next_check_at IS NOT NULL";
 constexpr const char* kRecordJob =
     "INSERT INTO jobs (delivery, target, job, state, result, checks, next_check_at)"
-    " SELECT seq, ?2, ?3, ?4, ?5, ?6, ?7 FROM deliveries WHERE id = ?1"
+    // What comes late of an erased event is not kept, and not asked about again.
+    " SELECT d.seq, ?2, ?3, iif(e.state = 2 AND ?7 IS NOT NULL, 'lost', ?4), iif(e.state = 2, '', ?5), ?6, iif(e.state "
+    "= 2, NULL, ?7)"
+    " FROM deliveries d JOIN events e ON e.seq = d.seq / 65536 WHERE d.id = ?1"
     " ON CONFLICT (delivery) DO UPDATE SET target = excluded.target, job = excluded.job, state = excluded.state,"
     " result = excluded.result, checks = excluded.checks, next_check_at = excluded.next_check_at";
 
@@ -41,6 +44,7 @@ constexpr const char* kRemoveJobs = "DELETE FROM jobs WHERE delivery BETWEEN ? A
 constexpr const char* kRemoveDeliveries = "DELETE FROM deliveries WHERE seq BETWEEN ? AND ?";
 constexpr const char* kRemoveTwins = "DELETE FROM twins WHERE event = ?";
 constexpr const char* kRemoveHeaders = "DELETE FROM kept_headers WHERE event = ?";
+constexpr const char* kRemoveDifference = "DELETE FROM differences WHERE event = ?";
 constexpr const char* kRemoveEvent = "DELETE FROM events WHERE seq = ? RETURNING state";
 constexpr const char* kHighWater = "UPDATE high_water SET seq = ?";
 
@@ -89,6 +93,7 @@ void remove_event(Database& db, std::int64_t event, TallyChange& change) {
     db.exec(kRemoveDeliveries, range.first, range.last);
     db.exec(kRemoveTwins, event);
     db.exec(kRemoveHeaders, event);
+    db.exec(kRemoveDifference, event);
     auto removed = db.run(kRemoveEvent, event);
     while (removed.next()) {
         change.events -= 1;

@@ -35,6 +35,23 @@ inline std::int64_t delivery_seq(std::int64_t event, std::int64_t number) {
 }
 inline std::int64_t event_of(std::int64_t delivery) { return delivery / kDeliveriesPerEvent; }
 
+/// The delivery before it has ended: the next one with its order key is claimable.
+inline void promote(Database& db, const std::optional<std::int64_t>& order_key) {
+    static constexpr const char* kPromote =
+        "UPDATE deliveries SET state = 0 WHERE state = 1 AND seq = (SELECT seq FROM deliveries WHERE order_key = ?1"
+        " AND state <= 1 ORDER BY seq LIMIT 1) AND NOT EXISTS (SELECT 1 FROM deliveries WHERE order_key = ?1"
+        " AND state <= 1 AND state = 0)";
+    if (order_key) db.exec(kPromote, *order_key);
+}
+
+/// Versions up to this one do not come again.
+inline void raise_floor(Database& db, std::string_view source, std::int64_t version) {
+    static constexpr const char* kRaise =
+        "INSERT INTO snapshot_floors (source, version) VALUES (?, ?) ON CONFLICT (source) DO UPDATE"
+        " SET version = max(version, excluded.version)";
+    db.exec(kRaise, source, version);
+}
+
 /// Columns that read_event expects, in this order.
 #define ORBRIDGE_EVENT_COLUMNS                                                                               \
     "e.seq, e.id, e.state, e.intake, e.source, e.class, e.channel, e.event_name, e.subject, e.occurred_at, " \

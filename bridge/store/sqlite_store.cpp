@@ -19,6 +19,7 @@ constexpr int kReaders = 4;
 // FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page.
 constexpr const char* kWriterSetup =
     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    " PRAGMA secure_delete = ON;"  // what is removed is gone, as `erase` promises
     " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -65536; PRAGMA "
     "temp_store = MEMORY";
 // What a killed process left in the log may have been read from memory that never reached the disk, if a sync
@@ -80,9 +81,11 @@ SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const Stor
                          TimePoint opened_at, const std::string& vfs)
     : lock_(std::move(lock)),
       path_(settings.path),
+      vfs_(vfs),
       log_(log),
       opened_at_(opened_at),
       twin_window_(settings.twin_window),
+      old_state_bytes_max_(settings.old_state_bytes_max),
       db_(load(std::move(db))),
       readers_(settings.path, kReaders, vfs),
       claim_reader_(settings.path, Database::Mode::ReadOnly, vfs),

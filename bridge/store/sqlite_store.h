@@ -74,6 +74,10 @@ public:
     Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
                                                    const std::string& after, int limit) override;
 
+    Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
+    Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
+    Result<std::optional<Difference>> difference(const EventId& id) override;
+
     Result<std::optional<std::string>> note(const std::string& key) override;
     Status set_note(const std::string& key, const std::string& value) override;
 
@@ -90,6 +94,8 @@ public:
     Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
+    Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) override;
+    Result<Erasure> erase(const ErasureOrder& order, TimePoint now) override;
     Status probe() override;
 
 private:
@@ -161,11 +167,19 @@ private:
     Result<std::uint64_t> remove_events(const std::vector<std::int64_t>& events, const RetentionPolicy& policy,
                                         TimePoint now);
 
+    // erase
+    struct Erasing;
+    std::vector<std::int64_t> events_about(const ErasureOrder& order, std::int64_t& last);
+    Erasure count_what_is_kept(const ErasureOrder& order, const std::vector<std::int64_t>& events);
+    Status erase_some(const ErasureOrder& order, const std::vector<std::int64_t>& events, bool last, Erasing& erasing);
+    bool flush();
+
     const FileLock lock_;
-    const std::string path_;
+    const std::string path_, vfs_;
     Log& log_;
     const TimePoint opened_at_;
     const milliseconds twin_window_;
+    const std::size_t old_state_bytes_max_;
     mutable Guarded<ClaimTable> claims_;
     Tally tally_;
     Heard heard_;

@@ -1,3 +1,4 @@
+#include "bridge/core/text.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
 
@@ -17,9 +18,9 @@ constexpr const char* kPut =
 constexpr const char* kUpdate =
     "UPDATE subscriptions SET leased_at = ?2, lease_end = ?3, gone = ?4 WHERE registration = ?1";
 constexpr const char* kRemove = "DELETE FROM subscriptions WHERE registration = ?";
-constexpr const char* kTokens = "SELECT name, hash, created_at FROM api_tokens ORDER BY name";
+constexpr const char* kTokens = "SELECT name, hash, created_at, reads FROM api_tokens ORDER BY name";
 constexpr const char* kPutToken =
-    "INSERT INTO api_tokens (name, hash, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    "INSERT INTO api_tokens (name, hash, created_at, reads) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kRemoveToken = "DELETE FROM api_tokens WHERE name = ?";
 
 Subscription read_subscription(Statement& row) {
@@ -40,6 +41,13 @@ Subscription read_subscription(Statement& row) {
     one.leased_at = rows::time(row.integer(13));
     one.lease_end = rows::time(row.integer(14));
     return one;
+}
+
+ApiToken read_token(Statement& row) {
+    ApiToken token{row.text(0), row.text(1), rows::time(row.integer(2))};
+    for (const auto source : split(row.view(3), ','))
+        if (!source.empty()) token.reads.emplace_back(source);
+    return token;
 }
 
 std::int64_t insert(Database& db, const Subscription& one) {
@@ -97,16 +105,17 @@ Result<std::vector<ApiToken>> SqliteStore::api_tokens() {
     return attempt("list tokens", [&]() -> Result<std::vector<ApiToken>> {
         return readers_.with([](Database& db) {
             std::vector<ApiToken> all;
-            for (auto cursor = db.run(kTokens); cursor.next();)
-                all.push_back({cursor->text(0), cursor->text(1), rows::time(cursor->integer(2))});
+            for (auto cursor = db.run(kTokens); cursor.next();) all.push_back(read_token(cursor.row()));
             return all;
         });
     });
 }
 
 Status SqliteStore::put_api_token(const ApiToken& token) {
+    const auto reads = join(token.reads, ",");
     return writer_.write("store the token", [&](Database& db) -> Status {
-        if (db.exec(kPutToken, std::string_view(token.name), std::string_view(token.hash), ms(token.created_at)) != 0)
+        if (db.exec(kPutToken, std::string_view(token.name), std::string_view(token.hash), ms(token.created_at),
+                    std::string_view(reads)) != 0)
             return Ok{};
         return Error{Error::Kind::Conflict, "there is a token named " + token.name};
     });

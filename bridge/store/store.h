@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -182,6 +183,42 @@ struct RetentionPolicy {
     milliseconds dead{std::chrono::days{90}};      ///< events with a dead delivery
 };
 
+/// A line of a list of snapshots.
+struct SnapshotRow {
+    std::string subject;
+    std::uint64_t version = 0;
+    bool live = true;
+    TimePoint updated_at{};
+};
+
+struct SnapshotRetention {
+    milliseconds unused{std::chrono::days{30}};  ///< neither changed nor read
+    std::int64_t rows_max = 1'000'000;           ///< above: the longest unused of a source go, however young
+    /// What lives at these sources is kept all the same: without it polling would tell it as new.
+    std::set<SourceId> polled{};
+};
+
+/// What is to be forgotten.
+struct ErasureOrder {
+    std::string subject;
+    std::string source{};  ///< empty: at any
+    bool dry_run = false;  ///< only count
+};
+
+/// What was forgotten, or would be.
+struct Erasure {
+    std::string name;              ///< what stands for the subject from now on: `erased:` and a hash of it
+    std::uint64_t events = 0;      ///< whose content went; they stay as tombstones
+    std::uint64_t deliveries = 0;  ///< pending ones, which ended as Cancelled
+    std::uint64_t attempts = 0, jobs = 0;
+    std::uint64_t snapshots = 0;
+    std::uint64_t audit = 0;        ///< rows that named the subject
+    std::vector<TargetId> woken{};  ///< have something to claim, it may be
+    bool flushed = true;            ///< the bytes are gone from the files; false: with the next checkpoint of the log
+};
+/// What stands for an erased subject.
+std::string erased_name(const std::string& subject);
+
 /// Seam: durable events and deliveries. Safe from any thread. Times are passed in, never read.
 /// Unavailable means: it is not known to be stored, and the call may be repeated. Mostly nothing was; but a commit
 /// may have taken effect although it reported a fault, or only its answer got lost. Every call can bear that: the same
@@ -218,7 +255,7 @@ public:
     /// What was kept besides the body of an unmapped event; nothing of one that is mapped, or not known.
     virtual Result<Headers> kept_headers(const EventId& id) = 0;
     /// New deliveries of a stored event (replay, a route added later). One whose id is known already is left as it
-    /// is, so that a call whose answer got lost may be repeated. NotFound.
+    /// is, so that a call whose answer got lost may be repeated. NotFound, also of an erased one.
     virtual Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) = 0;
 
     // ---- deliver
@@ -270,6 +307,12 @@ public:
     /// Subjects with this beginning whose snapshot is live, sorted by bytes, behind `after`, at most `limit`.
     virtual Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
                                                            const std::string& after, int limit) = 0;
+    /// Ended ones too, sorted by subject, behind `after`.
+    virtual Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) = 0;
+    /// It was read: prune_snapshots() counts from here on.
+    virtual Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) = 0;
+    /// What an event changed; nothing: not known.
+    virtual Result<std::optional<Difference>> difference(const EventId& id) = 0;
 
     // ---- small things that must survive a restart: names, registrations, cursors
 
@@ -304,6 +347,12 @@ public:
     virtual Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) = 0;
     /// Likewise for the audit, at most `limit` rows, oldest first.
     virtual Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) = 0;
+    /// Snapshots that nobody used. Their versions do not come again: a new one of the source begins above.
+    virtual Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) = 0;
+    /// Makes one subject forgotten: payloads, snapshots, differences, kept headers, answers, results and what the audit
+    /// tells of it. Its events stay as EventState::Erased, with their dedup keys, under a name that is a hash; pending
+    /// deliveries end as Cancelled, `erased`, those under way too. May be repeated: what came since goes.
+    virtual Result<Erasure> erase(const ErasureOrder& order, TimePoint now) = 0;
     /// Can it be written right now? For readiness: writes and removes a note.
     virtual Status probe() = 0;
 };

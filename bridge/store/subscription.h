@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bridge/core/clock.h"
 #include "bridge/core/ids.h"
@@ -37,11 +38,12 @@ inline std::string hook_of(const TargetId& target) {
     return is_hook(target) ? target.value.substr(kHookPrefix.size()) : std::string();
 }
 
-/// Lets its holder register subscriptions. The token itself is known to its holder only.
+/// Lets its holder register subscriptions, or read snapshots. The token itself is known to its holder only.
 struct ApiToken {
     std::string name;
     std::string hash;  ///< SHA-256 in hexadecimal
     TimePoint created_at{};
+    std::vector<std::string> reads{};  ///< sources whose snapshots its holder may read; none: it may register
 };
 
 }  // namespace orbridge

@@ -172,6 +172,129 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_was_there_before_is_remembered_and_no_event, 
     BOOST_TEST(snapshot_of(world).state == R"({"a":5})");
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(D3_the_same_content_pushed_again_is_an_event_and_no_version, Place, Stores) {
+    World<Place> world;
+    world.accept(event_of(world, {R"({"a":1,"b":[1,2]})", false, false, 0, Intake::Push}, "1"));
+    BOOST_TEST(!world.accept(event_of(world, {R"({"b":[1,2],"a":1})", false, false, 0, Intake::Push}, "2")).duplicate);
+    BOOST_TEST(snapshot_of(world).version == 1u);
+    world.accept(event_of(world, {R"({"a":1,"b":[2,1]})", false, false, 0, Intake::Push}, "3"));
+    BOOST_TEST(snapshot_of(world).version == 2u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(D4_a_version_never_comes_again_after_its_snapshot_was_removed, Place, Stores) {
+    World<Place> world;
+    for (const auto* state : {R"({"a":1})", R"({"a":2})", R"({"a":3})"})
+        world.accept(event_of(world, {state, false, false, 0, Intake::Push}, state));
+    world.clock.time += std::chrono::hours{49};
+    BOOST_TEST(world.store->prune_snapshots({.unused = std::chrono::hours{48}}, world.clock.time, 10).value() == 1u);
+    world.restart();
+    BOOST_TEST(!world.store->snapshot(kCloud, "object:1").value().has_value());
+    world.accept(event_of(world, {R"({"a":3})", false, false, 0, Intake::Push}, "again"));
+    BOOST_TEST(snapshot_of(world).version == 4u);
+    Arrival seen;
+    seen.seen_at = kCloud;
+    seen.seen_when = world.clock.time;
+    seen.seen = {{"object:2", {R"({"a":1})", false, {}, {}}}};
+    BOOST_REQUIRE(world.store->accept(seen).has_value());
+    BOOST_TEST(world.store->snapshot(kCloud, "object:2").value()->version == 4u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(D10_snapshots_go_when_nobody_changed_or_read_them, Place, Stores) {
+    World<Place> world;
+    const auto put = [&](const std::string& subject, const std::string& source, bool ended) {
+        auto event = event_of(world, {R"({"a":1})", ended, false, 0, Intake::Push}, source + subject);
+        event.event.subject = subject;
+        event.event.source = {source};
+        world.accept(event);
+    };
+    put("live", "cloud", false);
+    put("read", "cloud", false);
+    put("live", "polled", false);
+    put("ended", "polled", true);
+    world.clock.time += std::chrono::hours{40};
+    BOOST_REQUIRE(world.store->use_snapshot(kCloud, "read", world.clock.time).has_value());
+    world.clock.time += std::chrono::hours{10};
+    const SnapshotRetention retention{.unused = std::chrono::hours{48}, .rows_max = 1'000, .polled = {{"polled"}}};
+    BOOST_TEST(world.store->prune_snapshots(retention, world.clock.time, 10).value() == 2u);
+    BOOST_TEST(!world.store->snapshot(kCloud, "live").value().has_value());
+    BOOST_TEST(world.store->snapshot(kCloud, "read").value().has_value());
+    BOOST_TEST(world.store->snapshot({"polled"}, "live").value().has_value());  // polling would tell it as new
+    BOOST_TEST(!world.store->snapshot({"polled"}, "ended").value().has_value());
+    BOOST_TEST(world.store->prune_snapshots(retention, world.clock.time, 10).value() == 0u);
+    const SnapshotRetention few{.unused = std::chrono::hours{48}, .rows_max = 1, .polled = {{"polled"}}};
+    BOOST_TEST(world.store->prune_snapshots(few, world.clock.time, 10).value() == 1u);
+    BOOST_TEST(!world.store->snapshot(kCloud, "read").value().has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(D1_snapshots_are_listed_by_subject_page_by_page, Place, Stores) {
+    World<Place> world;
+    for (const auto* subject : {"b", "a", "c"}) {
+        auto event = event_of(world, {R"({"a":1})", false, false, 0, Intake::Push}, subject);
+        event.event.subject = subject;
+        world.accept(event);
+    }
+    const auto first = world.store->snapshots(kCloud, "", 2).value();
+    BOOST_REQUIRE(first.size() == 2u);
+    BOOST_TEST(first[0].subject == "a");
+    BOOST_TEST(first[1].version == 1u);
+    const auto second = world.store->snapshots(kCloud, "b", 2).value();
+    BOOST_REQUIRE(second.size() == 1u);
+    BOOST_TEST(second[0].subject == "c");
+    BOOST_TEST(world.store->snapshots({"other"}, "", 2).value().empty());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_update_is_kept_with_what_was_before_and_what_it_changed, Place, Stores) {
+    World<Place> world;
+    const auto change = [&](const std::string& state, bool ended = false) {
+        auto event = event_of(world, {state, ended, false, 0, Intake::Push}, state + (ended ? "end" : ""));
+        event.deliveries = {world.delivery_to("t")};
+        return world.accept(event).id;
+    };
+    const std::string first = R"({"uuid":"7","data":{"status":"new","n":1,"gone":2},"@self":{"updated":"1"}})";
+    const auto created = change(first);
+    const auto updated = change(R"({"uuid":"7","data":{"n":1,"status":"open","more":3},"@self":{"updated":"2"}})");
+    const auto ended = change(first, true);
+    const auto again = change(R"({"uuid":"7","data":{"n":9},"@self":{"updated":"3"}})");
+    world.restart();
+    BOOST_TEST(!world.store->difference(created).value().has_value());
+    const auto difference = world.store->difference(updated).value();
+    BOOST_REQUIRE(difference.has_value());
+    BOOST_TEST(difference->before == first);
+    BOOST_TEST(difference->changed == R"(["gone","more","status"])");
+    BOOST_TEST(!world.store->difference(ended).value().has_value());
+    BOOST_TEST(!world.store->difference(again).value().has_value());  // it was none before
+    const auto claims = world.claim("t").claims;
+    BOOST_REQUIRE(claims.size() == 4u);
+    for (const auto& claim : claims) {
+        BOOST_TEST(claim.delivery.difference.has_value() == (claim.delivery.event.id == updated));
+        world.settle(claim, Finished{});
+    }
+    BOOST_REQUIRE(world.store->add_deliveries(updated, {world.delivery_to("replayed")}).has_value());
+    const auto replayed = world.claim("replayed").claims;
+    BOOST_REQUIRE(replayed.size() == 1u);
+    BOOST_TEST(replayed[0].delivery.difference->before == first);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_state_that_is_too_large_is_not_kept_with_the_update_but_the_names_are, Place, Stores) {
+    World<Place> world;
+    const std::string large(100'000, 'x');
+    world.accept(event_of(world, {R"({"a":")" + large + R"("})", false, false, 0, Intake::Push}, "1"));
+    const auto update = world.accept(event_of(world, {R"({"a":1})", false, false, 0, Intake::Push}, "2"));
+    const auto difference = world.store->difference(update.id).value();
+    BOOST_REQUIRE(difference.has_value());
+    BOOST_TEST(difference->before.empty());
+    BOOST_TEST(difference->changed == R"(["a"])");
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(differences_go_with_their_events, Place, Stores) {
+    World<Place> world;
+    world.accept(event_of(world, {R"({"a":1})", false, false, 0, Intake::Push}, "1"));
+    const auto update = world.accept(event_of(world, {R"({"a":2})", false, false, 0, Intake::Push}, "2"));
+    world.clock.time += std::chrono::days{40};
+    BOOST_TEST(world.store->prune({}, world.clock.time, 10).value() == 2u);
+    BOOST_TEST(!world.store->difference(update.id).value().has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace orbridge::testing

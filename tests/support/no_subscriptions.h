@@ -27,6 +27,15 @@ public:
                                                    int) override {
         return std::vector<std::string>{};
     }
+    Result<std::vector<SnapshotRow>> snapshots(const SourceId&, const std::string&, int) override {
+        return std::vector<SnapshotRow>{};
+    }
+    Status use_snapshot(const SourceId&, const std::string&, TimePoint) override { return none(); }
+    Result<std::optional<Difference>> difference(const EventId&) override { return std::optional<Difference>{}; }
+    Result<std::uint64_t> prune_snapshots(const SnapshotRetention&, TimePoint, int) override {
+        return std::uint64_t{0};
+    }
+    Result<Erasure> erase(const ErasureOrder&, TimePoint) override { return none(); }
     std::uint64_t pending() const override { return 0; }
     std::uint64_t pending_for(const TargetId&) const override { return 0; }
     Result<StoreSpace> space() override { return StoreSpace{}; }

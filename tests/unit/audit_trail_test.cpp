@@ -58,7 +58,8 @@ BOOST_FIXTURE_TEST_CASE(the_housekeeper_removes_old_rows_in_batches, World) {
     MemoryStore store;
     for (int i = 0; i < 1'500; ++i)
         BOOST_REQUIRE(store.add_audit({0, clock.now(), "admin", "x", "", "{}"}).has_value());
-    Housekeeper keeper(store, clock, log, RetentionPolicy{}, {std::chrono::hours{1}, 1'000'000});
+    Housekeeper keeper(store, clock, log, RetentionPolicy{}, {std::chrono::hours{1}, 1'000'000},
+                       [] { return SnapshotRetention{}; });
     BOOST_TEST((keeper.step() > seconds{60}));
     clock.advance(std::chrono::hours{2});
     BOOST_TEST((keeper.step() < seconds{1}));

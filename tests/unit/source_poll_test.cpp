@@ -87,6 +87,27 @@ bool about(milliseconds pause, milliseconds wanted) { return pause >= wanted * 9
 
 BOOST_AUTO_TEST_SUITE(source_poll)
 
+BOOST_AUTO_TEST_CASE(D7_D8_one_poll_serves_all_who_ask_and_the_next_has_to_wait) {
+    World world;
+    world.settings.refresh_min = 10s;
+    world.step();
+    const auto now = world.clock.time;
+    int begun = 0;
+    for (int reader = 0; reader < 100; ++reader) {
+        const auto verdict = world.running().refresh(now);
+        BOOST_TEST(verdict.taken);
+        begun += verdict.new_poll ? 1 : 0;
+    }
+    BOOST_TEST(begun == 1);
+    world.step();
+    world.step();
+    BOOST_TEST(world.script.cursors.size() == 2u);
+    const auto soon = world.running().refresh(now + 9s);
+    BOOST_TEST(!soon.taken);
+    BOOST_TEST((soon.again_at == now + 10s));
+    BOOST_TEST(world.running().refresh(now + 10s).new_poll);
+}
+
 BOOST_AUTO_TEST_CASE(S2_the_first_poll_is_at_once_and_the_next_an_interval_later) {
     World world;
     BOOST_TEST(about(world.step(), 30s));

@@ -67,6 +67,25 @@ BOOST_AUTO_TEST_CASE(the_whole_record_is_the_argument_body) {
                                 R"("data":{"object":{"uuid":"7f"}}}})");
 }
 
+BOOST_AUTO_TEST_CASE(an_update_tells_what_was_before_and_what_it_changed_unless_the_source_did) {
+    auto delivery = a_delivery(R"({"object":{"uuid":"7f"}, "oldObject":null})");
+    delivery.difference = Difference{R"({"uuid":"7f","data":{"a":"$res:x"}})", R"(["a"])"};
+    const auto data_now = [&] {
+        const auto body = body_of(the_settings(), delivery);
+        const auto at = body.find("\"data\":") + 7;
+        return body.substr(at, body.size() - at - 2);
+    };
+    BOOST_TEST(data_now() ==
+               R"({"object":{"uuid":"7f"},"oldObject":{"uuid":"7f","data":{"a":" $res:x"}},"changed":["a"]})");
+    delivery.difference->before.clear();
+    BOOST_TEST(data_now() == R"({"object":{"uuid":"7f"},"oldObject":null,"changed":["a"]})");
+    delivery.difference->before = R"({"uuid":"7f"})";
+    delivery.event.payload = R"({"object":{},"oldObject":{"told":1},"changed":["b"]})";
+    BOOST_TEST(data_now() == delivery.event.payload);
+    delivery.event.payload = "[1]";
+    BOOST_TEST(data_now() == "[1]");
+}
+
 BOOST_AUTO_TEST_CASE(payload_wrapping_sends_the_payloads_own_keys_and_nothing_before_the_brace) {
     auto settings = the_settings();
     settings.wrap = Wrap::Payload;

@@ -1,0 +1,65 @@
+#include <unistd.h>
+
+#include <iostream>
+
+#include "bridge/cli/api.h"
+
+namespace orbridge::cli {
+namespace {
+
+std::string order_of(const Args& args, bool dry_run) {
+    JsonWriter json;
+    json.object().member("subject", args.word(0));
+    if (args.has("source")) json.member("source", args.get("source"));
+    if (dry_run) json.member("dry_run", true);
+    json.end();
+    return std::move(json).text();
+}
+
+std::string counts_of(const Json& told) {
+    return text_of(told, "events") + " events, " + text_of(told, "deliveries_cancelled") + " pending deliveries, " +
+           text_of(told, "attempts") + " attempts, " + text_of(told, "jobs") + " job results, " +
+           text_of(told, "snapshots") + " snapshots, " + text_of(told, "audit_rows") + " audit rows";
+}
+
+bool confirmed(const std::string& what) {
+    std::cerr << what << "\nErase all of this for good? [y/N] " << std::flush;
+    std::string line;
+    std::getline(std::cin, line);
+    return line == "y" || line == "yes";
+}
+
+}  // namespace
+
+/// Counts, asks, and then erases: without a terminal only with `--yes`.
+int run_erase(const Args& args) {
+    const auto settings = load_settings(args);
+    if (!settings) return kConfiguration;
+    ApiClient api(*settings);
+    const bool only_counts = args.has("dry-run");
+    if (only_counts || !args.has("yes")) {
+        const auto counted = api.post("/api/v1/erase", order_of(args, true));
+        if (!counted) return fail(counted.error());
+        const auto said = counts_of((*counted)->root());
+        if (only_counts) {
+            std::cout << (args.json() ? std::string((*counted)->text()) : said + " would be erased (dry run)") << "\n";
+            return kOk;
+        }
+        if (isatty(STDIN_FILENO) != 1)
+            return fail({Error::Kind::Invalid, said + " would be erased: repeat with --yes to do it"});
+        if (!confirmed(said)) return fail({Error::Kind::Invalid, "nothing was erased"});
+    }
+    const auto answer = api.post("/api/v1/erase", order_of(args, false));
+    if (!answer) return fail(answer.error());
+    const auto told = (*answer)->root();
+    if (args.json()) {
+        std::cout << (*answer)->text() << "\n";
+        return kOk;
+    }
+    std::cout << counts_of(told) << " erased; what is left is named " << text_of(told, "name") << "\n";
+    if (text_of(told, "overwritten") != "true")
+        std::cout << "the database's log could not be cut yet: the bytes go with its next checkpoint\n";
+    return kOk;
+}
+
+}  // namespace orbridge::cli

@@ -1,0 +1,275 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "bridge/core/json.h"
+#include "bridge/core/text.h"
+#include "bridge/store/sqlite_rows.h"
+#include "bridge/store/sqlite_store.h"
+
+// How one subject is forgotten.
+//
+// Removed or overwritten rows are overwritten in the file too (PRAGMA secure_delete, for all that the writer does), but
+// what they were still stands in the log, until it is written to the database and cut. That is the last step. Events
+// go in small transactions, the youngest first, so that nobody waits long and no delivery gets its turn that is about
+// to end. What is accepted meanwhile is found by the last transaction.
+namespace orbridge {
+namespace {
+
+using rows::ms;
+
+constexpr std::size_t kEraseAtOnce = 100;    // events in one transaction: others wait that long at most
+constexpr std::int64_t kLookAtOnce = 20'000;  // events in one read: a long one keeps the log from being reused
+constexpr int kFlushTries = 5;
+constexpr std::chrono::milliseconds kBetweenFlushes{200};
+
+constexpr const char* kFirstAndLast = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM events";
+constexpr const char* kAbout =
+    "SELECT seq FROM events WHERE seq > ?1 AND seq <= ?2 AND subject = ?3 AND (?4 = '' OR source = ?4) AND state <> 2"
+    " ORDER BY seq";
+constexpr const char* kEraseEvent =
+    "UPDATE events SET state = 2, subject = ?2, payload = x'', event_name = iif(instr(event_name, ':') = 0, event_name,"
+    " substr(event_name, 1, instr(event_name, ':') - 1)) WHERE seq = ?1 AND state <> 2";
+constexpr const char* kOpen =
+    "SELECT seq, target, order_key FROM deliveries WHERE seq BETWEEN ? AND ? AND state <= 1 ORDER BY seq DESC";
+constexpr const char* kEnd = "UPDATE deliveries SET state = 5, ended_at = ?2 WHERE seq = ?1";
+constexpr const char* kBlankDeliveries =
+    "UPDATE deliveries SET reason = iif(reason <> '' OR (state = 5 AND ended_at = ?3), 'erased', ''), mark = ''"
+    " WHERE seq BETWEEN ?1 AND ?2";
+constexpr const char* kBlankAttempts =
+    "UPDATE attempts SET reason = '', answer = x'' WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kBlankJobs =
+    "UPDATE jobs SET result = '', state = iif(next_check_at IS NULL, state, 'lost'), next_check_at = NULL"
+    " WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kRemoveHeaders = "DELETE FROM kept_headers WHERE event = ?";
+constexpr const char* kRemoveDifference = "DELETE FROM differences WHERE event = ?";
+
+constexpr const char* kCountOpen = "SELECT count(*) FROM deliveries WHERE seq BETWEEN ? AND ? AND state <= 1";
+constexpr const char* kCountAttempts = "SELECT count(*) FROM attempts WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kCountJobs = "SELECT count(*) FROM jobs WHERE delivery BETWEEN ? AND ?";
+
+constexpr const char* kNextSource = "SELECT source FROM snapshots WHERE source > ? ORDER BY source LIMIT 1";
+constexpr const char* kHasSnapshot = "SELECT 1 FROM snapshots WHERE source = ? AND subject = ?";
+constexpr const char* kRemoveSnapshot = "DELETE FROM snapshots WHERE source = ? AND subject = ? RETURNING version";
+
+constexpr const char* kNaming = "SELECT number FROM audit WHERE subject = ?1 OR instr(detail, ?2) > 0";
+constexpr const char* kBlankAudit =
+    "UPDATE audit SET subject = iif(subject = ?2, ?3, subject), detail = '{}' WHERE number = ?1";
+
+constexpr const char* kCheckpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+std::int64_t first_of(std::int64_t event) { return rows::delivery_seq(event, 0); }
+std::int64_t last_of(std::int64_t event) { return rows::delivery_seq(event, rows::kDeliveriesPerEvent - 1); }
+
+std::uint64_t count(Database& db, const char* sql, std::int64_t event) {
+    auto cursor = db.run(sql, first_of(event), last_of(event));
+    return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : 0;
+}
+
+std::vector<std::int64_t> find_about(Database& db, const ErasureOrder& order, std::int64_t after, std::int64_t last) {
+    std::vector<std::int64_t> events;
+    auto cursor = db.run(kAbout, after, last, std::string_view(order.subject), std::string_view(order.source));
+    while (cursor.next()) events.push_back(cursor->integer(0));
+    return events;
+}
+
+std::vector<std::string> sources_with(Database& db, const ErasureOrder& order) {
+    std::vector<std::string> all, found;
+    if (!order.source.empty()) all.push_back(order.source);
+    for (std::string last; order.source.empty();) {
+        auto cursor = db.run(kNextSource, std::string_view(last));
+        if (!cursor.next()) break;
+        all.push_back(last = cursor->text(0));
+    }
+    for (auto& source : all)
+        if (db.run(kHasSnapshot, std::string_view(source), std::string_view(order.subject)).next())
+            found.push_back(std::move(source));
+    return found;
+}
+
+std::vector<std::int64_t> audit_naming(Database& db, const std::string& subject) {
+    std::vector<std::int64_t> numbers;
+    const auto named = json_string(subject);
+    auto cursor = db.run(kNaming, std::string_view(subject), std::string_view(named));
+    while (cursor.next()) numbers.push_back(cursor->integer(0));
+    return numbers;
+}
+
+}  // namespace
+
+std::string erased_name(const std::string& subject) { return "erased:" + to_hex(sha256(subject)).substr(0, 32); }
+
+/// What a transaction of an erasure has done; begun anew if it is run again.
+struct SqliteStore::Erasing {
+    TimePoint now;
+    std::string name;
+    std::int64_t looked_to = 0;              ///< the last event that was looked at before
+    std::vector<std::int64_t> audit{};  ///< rows that name the subject
+    Erasure done{};
+    TallyChange change{};
+    std::vector<std::int64_t> ended{};
+
+    void begin() {
+        done = {};
+        change.clear();
+        ended.clear();
+    }
+    void end_open(Database& db, std::int64_t event) {
+        struct Open {
+            std::int64_t seq;
+            std::string target;
+            std::optional<std::int64_t> order_key;
+        };
+        std::vector<Open> open;
+        for (auto cursor = db.run(kOpen, first_of(event), last_of(event)); cursor.next();) {
+            open.push_back({cursor->integer(0), cursor->text(1), std::nullopt});
+            if (!cursor->is_null(2)) open.back().order_key = cursor->integer(2);
+        }
+        for (const auto& one : open) {
+            db.exec(kEnd, one.seq, ms(now));
+            rows::promote(db, one.order_key);
+            change.moves.push_back({{one.target}, DeliveryState::Pending, DeliveryState::Cancelled});
+            done.woken.push_back({one.target});
+            ended.push_back(one.seq);
+        }
+        done.deliveries += open.size();
+    }
+    void erase_event(Database& db, std::int64_t event) {
+        if (db.exec(kEraseEvent, event, std::string_view(name)) == 0) return;  // pruned meanwhile
+        ++done.events;
+        end_open(db, event);
+        db.exec(kBlankDeliveries, first_of(event), last_of(event), ms(now));
+        done.attempts += static_cast<std::uint64_t>(db.exec(kBlankAttempts, first_of(event), last_of(event)));
+        done.jobs += static_cast<std::uint64_t>(db.exec(kBlankJobs, first_of(event), last_of(event)));
+        db.exec(kRemoveHeaders, event);
+        db.exec(kRemoveDifference, event);
+    }
+    void erase_rest(Database& db, const ErasureOrder& order) {
+        for (const auto& source : sources_with(db, order)) {
+            std::int64_t version = 0;
+            for (auto gone = db.run(kRemoveSnapshot, std::string_view(source), std::string_view(order.subject));
+                 gone.next();)
+                version = gone->integer(0);
+            rows::raise_floor(db, source, version);
+            ++done.snapshots;
+        }
+        for (const auto number : audit) {
+            db.exec(kBlankAudit, number, std::string_view(order.subject), std::string_view(name));
+            ++done.audit;
+        }
+    }
+};
+
+namespace {
+
+void add(Erasure& sum, const Erasure& more) {
+    sum.events += more.events;
+    sum.deliveries += more.deliveries;
+    sum.attempts += more.attempts;
+    sum.jobs += more.jobs;
+    sum.snapshots += more.snapshots;
+    sum.audit += more.audit;
+    for (const auto& target : more.woken)
+        if (std::find(sum.woken.begin(), sum.woken.end(), target) == sum.woken.end()) sum.woken.push_back(target);
+}
+
+}  // namespace
+
+/// Youngest first.
+std::vector<std::int64_t> SqliteStore::events_about(const ErasureOrder& order, std::int64_t& last) {
+    std::int64_t first = 0;
+    readers_.with([&](Database& db) {
+        auto cursor = db.run(kFirstAndLast);
+        if (!cursor.next()) return;
+        first = cursor->integer(0);
+        last = cursor->integer(1);
+    });
+    std::vector<std::int64_t> events;
+    for (auto after = first - 1; after < last; after += kLookAtOnce) {
+        const auto to = std::min(last, after + kLookAtOnce);
+        const auto found = readers_.with([&](Database& db) { return find_about(db, order, after, to); });
+        events.insert(events.end(), found.begin(), found.end());
+    }
+    std::reverse(events.begin(), events.end());
+    return events;
+}
+
+Erasure SqliteStore::count_what_is_kept(const ErasureOrder& order, const std::vector<std::int64_t>& events) {
+    Erasure found;
+    found.events = events.size();
+    readers_.with([&](Database& db) {
+        for (const auto event : events) {
+            found.deliveries += count(db, kCountOpen, event);
+            found.attempts += count(db, kCountAttempts, event);
+            found.jobs += count(db, kCountJobs, event);
+        }
+        found.snapshots = sources_with(db, order).size();
+        found.audit = audit_naming(db, order.subject).size();
+    });
+    return found;
+}
+
+Status SqliteStore::erase_some(const ErasureOrder& order, const std::vector<std::int64_t>& events, bool last,
+                               Erasing& erasing) {
+    auto work = [&](Database& db) -> Status {
+        erasing.begin();
+        if (last) {
+            for (const auto event : find_about(db, order, erasing.looked_to, last_seq_)) erasing.erase_event(db, event);
+            erasing.erase_rest(db, order);
+        }
+        for (const auto event : events) erasing.erase_event(db, event);
+        return Ok{};
+    };
+    auto written = writer_.write("erase a subject", work);
+    if (!written) return written;
+    tally_.apply(erasing.change);
+    claims_.with([&](ClaimTable& table) {
+        for (const auto seq : erasing.ended) table.drop_delivery(seq);
+    });
+    return Ok{};
+}
+
+/// Writes the log to the database and cuts it. False: somebody is still reading what was.
+bool SqliteStore::flush() {
+    for (int tried = 0; tried < kFlushTries; ++tried) {
+        if (tried > 0) std::this_thread::sleep_for(kBetweenFlushes);
+        const auto flushed = attempt("write the log to the database", [&]() -> Status {
+            Database db(path_, Database::Mode::ReadWrite, vfs_);
+            (void)db.run(kFirstAndLast).next();  // only who has read knows that there is a log
+            auto cursor = db.run(kCheckpoint);
+            if (cursor.next() && cursor->small(0) == 0) return Ok{};
+            return Error{Error::Kind::Unavailable, "the log is being read"};
+        });
+        if (flushed) return true;
+    }
+    log_.warn("erase.not_flushed", {{"path", path_}});
+    return false;
+}
+
+Result<Erasure> SqliteStore::erase(const ErasureOrder& order, TimePoint now) {
+    return attempt("erase a subject", [&]() -> Result<Erasure> {
+        if (order.subject.empty()) return Error{Error::Kind::Invalid, "subject: must not be empty"};
+        Erasing erasing{.now = now, .name = erased_name(order.subject)};
+        const auto events = events_about(order, erasing.looked_to);
+        Erasure sum;
+        if (order.dry_run) {
+            sum = count_what_is_kept(order, events);
+            sum.name = erased_name(order.subject);
+            return sum;
+        }
+        erasing.audit = readers_.with([&](Database& db) { return audit_naming(db, order.subject); });
+        for (std::size_t at = 0; at <= events.size(); at += kEraseAtOnce) {
+            const auto end = std::min(events.size(), at + kEraseAtOnce);
+            const std::vector<std::int64_t> some(events.begin() + static_cast<std::ptrdiff_t>(at),
+                                                 events.begin() + static_cast<std::ptrdiff_t>(end));
+            const bool last = at + kEraseAtOnce > events.size();
+            if (auto erased = erase_some(order, some, last, erasing); !erased) return erased.error();
+            add(sum, erasing.done);
+        }
+        sum.name = erasing.name;
+        sum.flushed = flush();
+        return sum;
+    });
+}
+
+}  // namespace orbridge

@@ -1,0 +1,197 @@
+// What every store promises about forgetting a subject.
+#include <boost/mpl/list.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "tests/conformance/store_world.h"
+
+namespace orbridge::testing {
+namespace {
+
+using Stores = boost::mpl::list<InMemory, InSqlite>;
+
+const std::string kSubject = "object:3/12/7f2c";
+const std::string kPlanted = "Vera Verboven, Kerkstraat 7";
+
+/// An event about the subject, full of what must not be left.
+template <class W>
+NewEvent personal(W& world, const std::string& dedup, const std::string& subject = kSubject) {
+    auto event = world.event_with({world.delivery_to("t", subject)}, dedup);
+    event.event.intake = Intake::Push;
+    event.event.subject = subject;
+    event.event.event_name = "updated:people:person:7f2c " + kPlanted;
+    event.event.payload = R"({"object":{"name":")" + kPlanted + dedup + R"("}})";
+    event.leaves = SubjectState{R"({"name":")" + kPlanted + dedup + R"("})", false, {}, {}};
+    event.deliveries.back().mark = "by " + kPlanted;
+    return event;
+}
+
+template <class W>
+Settle failing(W& world, const Claim& claim, Settlement settlement) {
+    auto settle = world.end_of(claim, std::move(settlement));
+    settle.attempt.answer = "no such person: " + kPlanted;
+    settle.attempt.reason = "refused " + kPlanted;
+    settle.reference = "job-1";
+    return settle;
+}
+
+bool holds(const std::filesystem::path& file, const std::string& text) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    return bytes.find(text) != std::string::npos;
+}
+
+/// Two events, one delivered with a followed job and one that waits for a retry, a third that waits its turn; a row
+/// in the audit; and an event about another subject.
+template <class Place>
+struct Kept : World<Place> {
+    Accepted first, second, third, other;
+
+    Kept() {
+        first = this->accept(personal(*this, "1"));
+        second = this->accept(personal(*this, "2"));
+        third = this->accept(personal(*this, "3"));
+        other = this->accept(personal(*this, "4", "object:3/12/other"));
+        auto claims = this->claim("t", 1).claims;
+        auto delivered = failing(*this, claims.at(0), Finished{});
+        delivered.follow_job = true;
+        BOOST_REQUIRE(this->store->settle({delivered}, this->clock.time).has_value());
+        FollowedJob job{claims.at(0).delivery.id, {"t"}, "job-1", "running", kPlanted, 1, this->clock.time};
+        BOOST_REQUIRE(this->store->record_job(job).has_value());
+        claims = this->claim("t", 1).claims;
+        const RetryAt later{this->clock.time + std::chrono::hours{1}};
+        BOOST_REQUIRE(this->store->settle({failing(*this, claims.at(0), later)}, this->clock.time).has_value());
+        BOOST_REQUIRE(
+            this->store->add_audit({0, this->clock.time, "admin", "event.replay", kSubject, R"({"count":1})"})
+                .has_value());
+        BOOST_REQUIRE(this->store
+                          ->add_audit({0, this->clock.time, "admin", "replay.start", "r1",
+                                       R"({"subject":")" + kSubject + R"("})"})
+                          .has_value());
+    }
+    Erasure erase(bool dry_run = false) {
+        const auto erased = this->store->erase({kSubject, "", dry_run}, this->clock.time);
+        BOOST_REQUIRE_MESSAGE(erased.has_value(), message_of(erased));
+        return *erased;
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(erasure_in_store)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_dry_run_counts_what_would_go_and_changes_nothing, Place, Stores) {
+    Kept<Place> world;
+    const auto counted = world.erase(true);
+    BOOST_TEST(counted.events == 3u);
+    BOOST_TEST(counted.deliveries == 2u);
+    BOOST_TEST(counted.attempts == 2u);
+    BOOST_TEST(counted.jobs == 1u);
+    BOOST_TEST(counted.snapshots == 1u);
+    BOOST_TEST(counted.audit == 2u);
+    BOOST_TEST(world.store->event(world.first.id).value().subject == kSubject);
+    BOOST_TEST(world.store->pending() == 3u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_subject_is_forgotten_everywhere_and_its_events_stay_as_tombstones, Place, Stores) {
+    Kept<Place> world;
+    const auto erased = world.erase();
+    BOOST_TEST(erased.events == 3u);
+    BOOST_TEST(erased.deliveries == 2u);
+    BOOST_TEST(erased.attempts == 2u);
+    BOOST_TEST(erased.jobs == 1u);
+    BOOST_TEST(erased.snapshots == 1u);
+    BOOST_TEST(erased.audit == 2u);
+    BOOST_TEST(erased.flushed);
+    world.restart();
+    for (const auto& id : {world.first.id, world.second.id, world.third.id}) {
+        const auto event = world.store->event(id).value();
+        BOOST_TEST((event.state == EventState::Erased));
+        BOOST_TEST(event.payload.empty());
+        BOOST_TEST(event.event_name == "updated");
+        BOOST_TEST(event.subject == erased.name);
+        BOOST_TEST(event.channel == "Object");
+        BOOST_TEST(!world.store->difference(id).value().has_value());
+        for (const auto& row : world.store->deliveries({.event = id.value}).value()) {
+            BOOST_TEST(row.reason.find(kPlanted) == std::string::npos);
+            BOOST_TEST((row.state != DeliveryState::Pending));
+            for (const auto& attempt : world.store->attempts(row.id).value())
+                BOOST_TEST((attempt.answer.empty() && attempt.reason.empty() && attempt.outcome == "delivered"));
+            if (const auto job = world.store->job_of(row.id).value()) {
+                BOOST_TEST(job->result.empty());
+                BOOST_TEST(job->state == "lost");
+            }
+        }
+    }
+    BOOST_TEST(!world.store->snapshot({"cloud"}, kSubject).value().has_value());
+    BOOST_TEST(!world.store->next_job_check().value().has_value());
+    for (const auto& row : world.store->audit({}).value()) {
+        BOOST_TEST(row.subject.find(kSubject) == std::string::npos);
+        BOOST_TEST(row.detail.find(kSubject) == std::string::npos);
+    }
+    const auto counts = world.store->counts().value();
+    BOOST_TEST(counts.events == 4u);
+    BOOST_TEST(counts.targets.at({"t"}).delivered == 1u);
+    BOOST_TEST(counts.targets.at({"t"}).cancelled == 2u);
+    BOOST_TEST(counts.targets.at({"t"}).pending == 1u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(others_are_left_alone_when_a_subject_is_forgotten, Place, Stores) {
+    Kept<Place> world;
+    world.erase();
+    const auto event = world.store->event(world.other.id).value();
+    BOOST_TEST(event.payload.find(kPlanted) != std::string::npos);
+    BOOST_TEST(world.store->snapshot({"cloud"}, "object:3/12/other").value().has_value());
+    const auto claims = world.claim("t").claims;
+    BOOST_REQUIRE(claims.size() == 1u);
+    BOOST_TEST((claims[0].delivery.event.id == world.other.id));
+    BOOST_TEST(world.store->erase({kSubject, "elsewhere"}, world.clock.time).value().events == 0u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_told_again_of_an_erased_subject_is_a_duplicate_and_brings_nothing_back, Place,
+                              Stores) {
+    Kept<Place> world;
+    const auto version = world.store->snapshot({"cloud"}, kSubject).value()->version;
+    world.erase();
+    const auto again = world.accept(personal(world, "3"));
+    BOOST_TEST(again.duplicate);
+    BOOST_TEST(again.id.value == world.third.id.value);
+    BOOST_TEST(!world.store->snapshot({"cloud"}, kSubject).value().has_value());
+    BOOST_TEST(!world.accept(personal(world, "5")).duplicate);  // a change since then is another matter
+    BOOST_TEST(world.store->snapshot({"cloud"}, kSubject).value()->version > version);
+    BOOST_TEST(world.erase().events == 1u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_attempt_under_way_leaves_nothing_of_an_erased_subject, Place, Stores) {
+    World<Place> world;
+    const auto event = world.accept(personal(world, "1"));
+    const auto claim = world.claim("t").claims.at(0);
+    BOOST_REQUIRE(world.store->erase({kSubject}, world.clock.time).has_value());
+    const auto recorded = world.store->settle({failing(world, claim, Finished{})}, world.clock.time);
+    BOOST_TEST(!recorded.value().front());
+    BOOST_TEST(world.store->attempts(claim.delivery.id).value().empty());
+    const FollowedJob late{claim.delivery.id, {"t"}, "job-1", "running", kPlanted, 1, world.clock.time};
+    BOOST_REQUIRE(world.store->record_job(late).has_value());
+    BOOST_TEST(world.store->job_of(claim.delivery.id).value()->result.empty());
+    BOOST_TEST(!world.store->next_job_check().value().has_value());
+    const auto added = world.store->add_deliveries(event.id, {world.delivery_to("t")});
+    BOOST_REQUIRE(!added.has_value());
+    BOOST_TEST((added.error().kind == Error::Kind::NotFound));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_of_an_erased_subject_is_left_in_the_files) {
+    Kept<InSqlite> world;
+    world.store->erase({"object:3/12/other"}, world.clock.time);
+    const auto path = world.place.folder.path / "store.db";
+    BOOST_TEST((holds(path, kPlanted) || holds(path.string() + "-wal", kPlanted)));
+    BOOST_TEST(world.erase().flushed);
+    BOOST_TEST(!holds(path, kPlanted));
+    BOOST_TEST(!holds(path.string() + "-wal", kPlanted));
+    BOOST_TEST(!holds(path, kSubject));
+    BOOST_TEST(!holds(path.string() + "-wal", kSubject));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace orbridge::testing
