@@ -19,9 +19,9 @@ namespace orbridge {
 
 /// A source as readers of its snapshots see it.
 struct SnapshotSource {
-    bool kept = false;                     ///< `snapshots: true`
-    std::optional<PollReport> poll{};      ///< nothing: it is not polled, and what is known is what was pushed
-    milliseconds stale_after{0};           ///< what was polled longer ago is stale
+    bool kept = false;                 ///< `snapshots: true`
+    std::optional<PollReport> poll{};  ///< nothing: it is not polled, and what is known is what was pushed
+    milliseconds stale_after{0};       ///< what was polled longer ago is stale
 };
 
 /// Is a text an integer, and this one? Of any size. Nothing: it is none.

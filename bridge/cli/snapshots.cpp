@@ -44,9 +44,10 @@ int run_snapshots(const Args& args) {
         fail({Error::Kind::Invalid, "--refresh needs a source and a subject"});
         return kConfiguration;
     }
-    const auto answer = args.has("refresh") ? api.post(path_of(args) + "/refresh", "")
-                                            : api.get(path_of(args) + (words == 1 ? query_of(args, {"after", "limit"})
-                                                                                  : std::string()));
+    const auto answer =
+        args.has("refresh")
+            ? api.post(path_of(args) + "/refresh", "")
+            : api.get(path_of(args) + (words == 1 ? query_of(args, {"after", "limit"}) : std::string()));
     if (!answer) return fail(answer.error());
     if (args.json() || words == 2) {
         std::cout << (*answer)->text() << "\n";

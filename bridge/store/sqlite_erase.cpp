@@ -18,7 +18,7 @@ namespace {
 
 using rows::ms;
 
-constexpr std::size_t kEraseAtOnce = 100;    // events in one transaction: others wait that long at most
+constexpr std::size_t kEraseAtOnce = 100;     // events in one transaction: others wait that long at most
 constexpr std::int64_t kLookAtOnce = 20'000;  // events in one read: a long one keeps the log from being reused
 constexpr int kFlushTries = 5;
 constexpr std::chrono::milliseconds kBetweenFlushes{200};
@@ -36,8 +36,7 @@ constexpr const char* kEnd = "UPDATE deliveries SET state = 5, ended_at = ?2 WHE
 constexpr const char* kBlankDeliveries =
     "UPDATE deliveries SET reason = iif(reason <> '' OR (state = 5 AND ended_at = ?3), 'erased', ''), mark = ''"
     " WHERE seq BETWEEN ?1 AND ?2";
-constexpr const char* kBlankAttempts =
-    "UPDATE attempts SET reason = '', answer = x'' WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kBlankAttempts = "UPDATE attempts SET reason = '', answer = x'' WHERE delivery BETWEEN ? AND ?";
 constexpr const char* kBlankJobs =
     "UPDATE jobs SET result = '', state = iif(next_check_at IS NULL, state, 'lost'), next_check_at = NULL"
     " WHERE delivery BETWEEN ? AND ?";
@@ -103,7 +102,7 @@ std::string erased_name(const std::string& subject) { return "erased:" + to_hex(
 struct SqliteStore::Erasing {
     TimePoint now;
     std::string name;
-    std::int64_t looked_to = 0;              ///< the last event that was looked at before
+    std::int64_t looked_to = 0;         ///< the last event that was looked at before
     std::vector<std::int64_t> audit{};  ///< rows that name the subject
     Erasure done{};
     TallyChange change{};

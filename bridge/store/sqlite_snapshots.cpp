@@ -12,9 +12,9 @@ using rows::ms;
 constexpr milliseconds kUseNotedEvery = std::chrono::days{1};  // reading is to cost no writing
 
 constexpr const char* kList =
-    "SELECT subject, version, live, updated_at FROM snapshots WHERE source = ? AND subject > ? ORDER BY subject LIMIT ?";
-constexpr const char* kUse =
-    "UPDATE snapshots SET used_at = ?3 WHERE source = ?1 AND subject = ?2 AND used_at <= ?4";
+    "SELECT subject, version, live, updated_at FROM snapshots WHERE source = ? AND subject > ? ORDER BY subject LIMIT "
+    "?";
+constexpr const char* kUse = "UPDATE snapshots SET used_at = ?3 WHERE source = ?1 AND subject = ?2 AND used_at <= ?4";
 constexpr const char* kDifference =
     "SELECT x.before, x.changed FROM events e JOIN differences x ON x.event = e.seq WHERE e.id = ?";
 constexpr const char* kNextSource = "SELECT source FROM snapshots WHERE source > ? ORDER BY source LIMIT 1";
@@ -63,8 +63,8 @@ Result<std::vector<SnapshotRow>> SqliteStore::snapshots(const SourceId& source, 
             std::vector<SnapshotRow> found;
             auto cursor = db.run(kList, std::string_view(source.value), std::string_view(after), std::max(0, limit));
             while (cursor.next()) {
-                found.push_back({cursor->text(0), static_cast<std::uint64_t>(cursor->integer(1)),
-                                 cursor->small(2) != 0, rows::time(cursor->integer(3))});
+                found.push_back({cursor->text(0), static_cast<std::uint64_t>(cursor->integer(1)), cursor->small(2) != 0,
+                                 rows::time(cursor->integer(3))});
             }
             return found;
         });
@@ -111,8 +111,8 @@ Result<std::uint64_t> SqliteStore::prune_snapshots(const SnapshotRetention& rete
         removed = 0;
         for (const auto& each : old) {
             std::int64_t version = 0;  // 0: it changed or was read meanwhile
-            auto gone = db.run(kRemove, std::string_view(each.source), std::string_view(each.subject), each.live,
-                               each.used_at);
+            auto gone =
+                db.run(kRemove, std::string_view(each.source), std::string_view(each.subject), each.live, each.used_at);
             while (gone.next()) version = gone->integer(0);
             if (version == 0) continue;
             rows::raise_floor(db, each.source, version);

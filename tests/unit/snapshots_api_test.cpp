@@ -1,6 +1,6 @@
 // The rules of serving snapshots that need no source and no socket (integrations.md 5.6).
-#include <boost/test/unit_test.hpp>
 #include <atomic>
+#include <boost/test/unit_test.hpp>
 #include <thread>
 
 #include "bridge/api/snapshots_api.h"
@@ -61,9 +61,8 @@ BOOST_AUTO_TEST_CASE(D9_who_waits_is_told_of_a_change_and_only_so_many_wait) {
 
 BOOST_AUTO_TEST_CASE(D9_the_end_lets_all_go) {
     SnapshotWaiters waiters([] { return 8; });
-    std::thread reader([&] {
-        BOOST_TEST((waiters.wait({"s"}, "x", kLong, [] { return false; }) == SnapshotWaiters::End::TimedOut));
-    });
+    std::thread reader(
+        [&] { BOOST_TEST((waiters.wait({"s"}, "x", kLong, [] { return false; }) == SnapshotWaiters::End::TimedOut)); });
     while (waiters.waiting() == 0) std::this_thread::yield();
     waiters.stop();
     reader.join();
