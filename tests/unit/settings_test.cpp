@@ -136,6 +136,8 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
            "sources.cloud.poll.page_objects: none → 200",
            "sources.cloud.poll.page_rows: none → 500",
            "sources.cloud.poll.push_timeout: none → 1h",
+           "sources.cloud.poll.refresh_min: none → 5s",
+           "sources.cloud.poll.stale_after: none → 1m",
            "sources.cloud.poll.tail_rows: none → 200",
            "sources.cloud.schemas: none → *",
            "sources.cloud.secret: changed",
