@@ -9,7 +9,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <map>
 
 namespace orbridge {
 namespace {
@@ -300,6 +299,15 @@ std::string_view Json::raw() const {
     return std::string_view(document_->text_).substr(node.begin, node.end - node.begin);
 }
 
+/// What is escaped is longer than what it stands for, so that most are told apart at a glance.
+static bool is_key(std::string_view quoted, std::string_view key) {
+    const auto plain = quoted.substr(1, quoted.size() - 2);
+    if (plain.size() < key.size()) return false;
+    if (plain.size() == key.size()) return plain == key && plain.find('\\') == std::string_view::npos;
+    const bool other = !key.empty() && plain.front() != '\\' && plain.front() != key.front();
+    return !other && plain.find('\\') != std::string_view::npos && unescape(quoted) == key;
+}
+
 Json Json::operator[](std::string_view key) const {
     if (!is_object()) return {};
     Json found;
@@ -307,9 +315,7 @@ Json Json::operator[](std::string_view key) const {
     for (auto at = nodes[node_].first_child; at != JsonDocument::kNone; at = nodes[at].next) {
         const auto& child = nodes[at];
         const auto quoted = std::string_view(document_->text_).substr(child.key_begin, child.key_end - child.key_begin);
-        const auto plain = quoted.substr(1, quoted.size() - 2);
-        const bool same = plain.find('\\') == std::string_view::npos ? plain == key : unescape(quoted) == key;
-        if (same) found = Json(document_, at);
+        if (is_key(quoted, key)) found = Json(document_, at);
     }
     return found;
 }
@@ -321,8 +327,26 @@ Json Json::at(std::size_t index) const {
     return {document_, child};
 }
 
+/// One step of a path: a member, or an element by its number.
+static Json step_into(const Json& here, std::string_view step) {
+    if (!here.is_array()) return here[step];
+    std::size_t index = 0;
+    const auto parsed = std::from_chars(step.data(), step.data() + step.size(), index);
+    const bool number = parsed.ec == std::errc{} && parsed.ptr == step.data() + step.size();
+    return number ? here.at(index) : Json();
+}
+
 Json Json::path(std::string_view dotted) const {
     Json here = *this;
+    if (dotted.find('\\') == std::string_view::npos) {
+        for (std::size_t from = 0; here.present();) {
+            const auto dot = dotted.find('.', from);
+            here = step_into(here, dotted.substr(from, dot - from));
+            if (dot == std::string_view::npos) break;
+            from = dot + 1;
+        }
+        return here;
+    }
     std::string step;
     for (std::size_t i = 0; i <= dotted.size(); ++i) {
         if (i < dotted.size() && dotted[i] == '\\' && i + 1 < dotted.size()) {
@@ -330,10 +354,7 @@ Json Json::path(std::string_view dotted) const {
         } else if (i < dotted.size() && dotted[i] != '.') {
             step += dotted[i];
         } else {
-            std::size_t index = 0;
-            const auto parsed = std::from_chars(step.data(), step.data() + step.size(), index);
-            const bool number = parsed.ec == std::errc{} && parsed.ptr == step.data() + step.size();
-            here = here.is_array() && number ? here.at(index) : here[step];
+            here = step_into(here, step);
             step.clear();
         }
     }

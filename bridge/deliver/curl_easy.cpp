@@ -14,6 +14,11 @@
 namespace orbridge {
 namespace {
 
+// libcurl's own 16 KiB would be most of what an exchange that hangs costs: small answers are read in small pieces.
+constexpr long kReadBytes = 1'024;
+constexpr long kReadBytesOfLarge = 16'384;
+constexpr std::size_t kSmallAnswer = 64 << 10;
+
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs";
 
 constexpr std::string_view kControls{"\r\n\0", 3};
@@ -77,6 +82,8 @@ std::optional<std::string> CurlEasy::prepare(HttpRequest request, Transport::Don
     if (request_.url.find_first_of(kControls) != std::string::npos) return "the URL has a line break in it";
     if (auto wrong = set_headers()) return wrong;
     set_method();
+    const bool small = request_.answer_bytes_max <= kSmallAnswer;
+    curl_easy_setopt(handle_, CURLOPT_BUFFERSIZE, small ? kReadBytes : kReadBytesOfLarge);
     if (request_.may_connect) {
         curl_easy_setopt(handle_, CURLOPT_OPENSOCKETFUNCTION, &CurlEasy::on_open_socket);
         curl_easy_setopt(handle_, CURLOPT_OPENSOCKETDATA, this);
@@ -148,6 +155,7 @@ std::optional<std::string> CurlEasy::set_headers() {
     if (find_header(request_.headers, "content-type") == nullptr && !add_header("Content-Type:"))
         return "out of memory";
     curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_);
+    request_.headers = {};  // libcurl's list is enough
     return std::nullopt;
 }
 

@@ -29,12 +29,13 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr int kEventsMax = 64;
 constexpr std::size_t kSpareMax = 256;  // handles kept for reuse
 
-/// An epoll instance and an eventfd in it that ends a wait from any thread.
+/// An epoll instance and an eventfd in it that ends a wait from any thread. A socket that is wanted no longer stays in
+/// it, for mostly it is wanted again for the next exchange on its connection.
 class Poller {
 public:
     Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         if (epoll_ < 0 || bell_ < 0) std::abort();  // out of descriptors before anything has begun
-        watch(bell_, EPOLLIN);
+        want(bell_, EPOLLIN);
     }
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
@@ -43,9 +44,38 @@ public:
         ::close(epoll_);
     }
 
-    void watch(int fd, std::uint32_t what) { control(EPOLL_CTL_ADD, fd, what); }
-    void change(int fd, std::uint32_t what) { control(EPOLL_CTL_MOD, fd, what); }
-    void forget(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+    void want(int fd, std::uint32_t what) {
+        auto& place = place_of(fd);
+        if (!place.in || place.what != what) control(place.in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
+        place.in = place.wanted = true;
+        place.what = what;
+    }
+    void park(int fd) {
+        auto& place = place_of(fd);
+        place.wanted = false;
+        if (!std::exchange(place.listed, true)) parked_.push_back(fd);
+    }
+    /// Before a long sleep: those that are wanted no longer must not end it.
+    void forget_parked() {
+        for (const int fd : std::exchange(parked_, {})) {
+            place_of(fd).listed = false;
+            (void)wanted(fd);
+        }
+    }
+    /// Something happened to it. False: nobody wants to know, and it is not told again.
+    bool wanted(int fd) {
+        auto& place = place_of(fd);
+        if (place.in && !place.wanted) {
+            epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+            place.in = false;
+        }
+        return place.wanted;
+    }
+    void close(int fd) {
+        auto& place = place_of(fd);
+        place.in = place.wanted = false;
+        ::close(fd);  // which takes it out
+    }
 
     void ring() {
         const std::uint64_t one = 1;
@@ -63,15 +93,30 @@ public:
     }
 
 private:
+    struct Place {
+        bool in = false, wanted = false;
+        bool listed = false;  ///< in parked_
+        std::uint32_t what = 0;
+    };
+
+    Place& place_of(int fd) {
+        const auto index = static_cast<std::size_t>(fd);
+        if (index >= places_.size()) places_.resize(index + 1);
+        return places_[index];
+    }
+
     void control(int operation, int fd, std::uint32_t what) {
         epoll_event event{};
         event.events = what;
         event.data.fd = fd;
-        epoll_ctl(epoll_, operation, fd, &event);
+        const bool gone = epoll_ctl(epoll_, operation, fd, &event) != 0 && operation == EPOLL_CTL_MOD;
+        if (gone) epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);  // closed without our being told
     }
 
     int epoll_;
     int bell_;
+    std::vector<Place> places_;  ///< by socket
+    std::vector<int> parked_;    ///< some of them are wanted again, or closed
 };
 
 std::uint32_t epoll_events(int what) {
@@ -142,7 +187,8 @@ public:
         start_resolved();
         for (int i = 0; i < count; ++i) {
             const auto& event = events.at(static_cast<std::size_t>(i));
-            if (!poller_.answer(event.data.fd)) run_socket(event.data.fd, curl_events(event.events));
+            if (poller_.answer(event.data.fd) || !poller_.wanted(event.data.fd)) continue;
+            run_socket(event.data.fd, curl_events(event.events));
         }
         start_waiting();
         finish_ended();
@@ -213,6 +259,8 @@ private:
     }
 
     void add(std::unique_ptr<CurlEasy> easy) {
+        curl_easy_setopt(easy->handle(), CURLOPT_CLOSESOCKETFUNCTION, &Loop::on_close);
+        curl_easy_setopt(easy->handle(), CURLOPT_CLOSESOCKETDATA, this);
         const auto code = curl_multi_add_handle(multi_, easy->handle());
         if (code != CURLM_OK) return refuse(std::move(easy), curl_multi_strerror(code));
         active_.insert(easy.release());
@@ -264,6 +312,7 @@ private:
     }
 
     int wait(std::array<epoll_event, kEventsMax>& events, milliseconds wait_max) {
+        if (active_.empty()) poller_.forget_parked();
         asleep_ = true;
         // Whoever sent or woke before asleep_ was set has rung no bell.
         const bool waiting = inbox_.with([](const Inbox& inbox) { return !inbox.waiting.empty(); });
@@ -335,17 +384,18 @@ private:
         if (spare_.size() < kSpareMax) spare_.push_back(std::move(easy));
     }
 
-    /// `known` is what was assigned to the socket: nothing the first time libcurl speaks of it.
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) {
-        auto& loop = *static_cast<Loop*>(self);
+    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+        auto& poller = static_cast<Loop*>(self)->poller_;
         if (what == CURL_POLL_REMOVE) {
-            loop.poller_.forget(fd);
-        } else if (known != nullptr) {
-            loop.poller_.change(fd, epoll_events(what));
+            poller.park(fd);
         } else {
-            loop.poller_.watch(fd, epoll_events(what));
-            curl_multi_assign(loop.multi_, fd, &loop);
+            poller.want(fd, epoll_events(what));
         }
+        return 0;
+    }
+
+    static int on_close(void* self, curl_socket_t fd) {
+        static_cast<Loop*>(self)->poller_.close(fd);
         return 0;
     }
 

@@ -97,10 +97,12 @@ std::optional<std::string> Evaluation::fill_whole(const Template& text) {
     return filled;
 }
 
-std::string Evaluation::path_of(const Place& place) {
+/// In `filled`, unless it is there already.
+std::string_view Evaluation::path_of(const Place& place, std::string& filled) {
     const auto& parts = place.path.parts;
     if (parts.size() == 1 && parts[0].how == Template::Part::How::Literal) return parts[0].text;
-    return fill_whole(place.path).value_or("");
+    filled = fill_whole(place.path).value_or("");
+    return filled;
 }
 
 Json Evaluation::find(const Place& place, const Json& base) {
@@ -108,7 +110,8 @@ Json Evaluation::find(const Place& place, const Json& base) {
     auto from = base;
     if (place.from == Place::From::Root) from = sight_.root;
     if (place.from == Place::From::Parent) from = sight_.parent;
-    const auto path = path_of(place);
+    std::string filled;
+    const auto path = path_of(place, filled);
     return path == "." ? from : from.path(path);
 }
 
@@ -116,9 +119,10 @@ std::optional<std::string> Evaluation::scalar(const Place& place) { return scala
 
 std::optional<std::string> Evaluation::scalar(const Place& place, const Json& base) {
     std::optional<std::string> text;
+    std::string filled;
     if (place.from != Place::From::Header) {
         text = find(place, base).scalar();
-    } else if (const auto* value = find_header(sight_.headers, path_of(place)); value != nullptr) {
+    } else if (const auto* value = find_header(sight_.headers, path_of(place, filled)); value != nullptr) {
         text = *value;
     }
     return text && place.match ? caught(place.match, *text) : text;
@@ -227,7 +231,8 @@ std::string Evaluation::canonical_key_of(const std::vector<Value>& values) {
     std::string joined;
     for (const auto& value : values) {
         auto rendered = render(value);
-        if (rendered) {
+        const bool canonical = std::holds_alternative<TextOf>(value.form);
+        if (rendered && !canonical) {
             const auto document = JsonDocument::parse(*rendered);
             if (document) rendered = canonical_json((*document)->root());
         }

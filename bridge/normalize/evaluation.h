@@ -53,7 +53,7 @@ public:
 private:
     std::optional<std::string> field(std::string_view name);
     std::optional<std::string> hole(const Template::Part& part);
-    std::string path_of(const Place& place);
+    std::string_view path_of(const Place& place, std::string& filled);
     Json find(const Place& place, const Json& base);
     Json first_object(const std::vector<Place>& places, const Json& base);
     std::optional<std::string> scalar(const Place& place, const Json& base);

@@ -277,7 +277,7 @@ Result<std::unique_ptr<SqliteStore::Accepting>> SqliteStore::begin_accept(const 
 /// On the writer's thread, perhaps twice.
 Status SqliteStore::write_arrival(Database& db, Accepting& accepting) {
     const auto& arrival = accepting.arrival;
-    let_go(accepting.change);
+    let_go(accepting.change, false);
     accepting.change.clear();
     accepting.accepted =
         store_arrival(db, accepting.packed, accepting.request, arrival.only_if_known, accepting.change);
@@ -287,7 +287,7 @@ Status SqliteStore::write_arrival(Database& db, Accepting& accepting) {
 }
 
 Result<std::vector<Accepted>> SqliteStore::end_accept(Accepting& accepting, const Status& stored) {
-    let_go(accepting.change);
+    let_go(accepting.change, stored.has_value());
     if (!stored) return stored.error();
     tally_.apply(accepting.change);
     for (const auto& each : accepting.arrival.events)
@@ -367,6 +367,7 @@ std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& 
     }
     last_seq_ = seq;
     store_deliveries(db, seq, event.id.value, 0, packed.deliveries, change);
+    keep_fresh(seq, packed, change);
     const auto& headers = packed.from->headers;
     if (event.state == EventState::Unmapped && !headers.empty()) {
         const auto text = headers_text(headers);
@@ -443,7 +444,36 @@ void SqliteStore::supersede(Database& db, const PackedDelivery& with, std::strin
     }
 }
 
-void SqliteStore::let_go(TallyChange& change) {
+/// They are not claimed before the commit, and then from here.
+void SqliteStore::keep_fresh(std::int64_t seq, const PackedEvent& packed, TallyChange& change) {
+    if (packed.deliveries.empty()) return;
+    auto event = std::make_shared<Event>(packed.from->event);
+    event->id.value = unpack_uuid(packed.id.view());
+    event->sequence = static_cast<std::uint64_t>(seq);
+    const auto bytes = 512 + event->payload.size() / packed.deliveries.size();
+    fresh_.with([&](Fresh& fresh) {
+        auto number = rows::delivery_seq(seq, 0);
+        for (const auto& delivery : packed.deliveries) {
+            const auto& from = *delivery.from;
+            change.fresh.push_back(number);
+            fresh.put(number++, {event,
+                                 {unpack_uuid(delivery.id.view())},
+                                 from.route,
+                                 from.mark,
+                                 delivery.order_key,
+                                 from.replayed,
+                                 bytes});
+        }
+    });
+}
+
+void SqliteStore::let_go(TallyChange& change, bool stored) {
+    if (!stored && !change.fresh.empty()) {
+        fresh_.with([&](Fresh& fresh) {
+            for (const auto seq : change.fresh) fresh.drop(seq);
+        });
+    }
+    change.fresh.clear();
     if (change.superseded.empty()) return;
     claims_.with([&](ClaimTable& table) {
         for (const auto seq : change.superseded) table.drop_delivery(seq);
@@ -486,13 +516,13 @@ Status SqliteStore::remap(const EventId& id, const std::vector<NewEvent>& mapped
     TallyChange change;
     Status outcome = Ok{};
     auto work = [&](Database& db) -> Status {
-        let_go(change);
+        let_go(change, false);
         change.clear();
         outcome = remap_event(db, *key, *packed, change);
         return Ok{};
     };
     auto written = writer_.write("map the event anew", work);
-    let_go(change);
+    let_go(change, written.has_value());
     if (!written) return written;
     if (outcome) tally_.apply(change);
     return outcome;
@@ -555,7 +585,7 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
     TallyChange change;
     Status outcome = Ok{};
     auto work = [&](Database& db) -> Status {
-        let_go(change);
+        let_go(change, false);
         change.clear();
         const auto found = find_event(db, *key);
         outcome = found ? Status(Ok{}) : Status(no_event(id));
@@ -573,7 +603,7 @@ Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         return Ok{};
     };
     auto written = writer_.write("add deliveries", work);
-    let_go(change);
+    let_go(change, written.has_value());
     if (!written) return written;
     tally_.apply(change);
     return outcome;

@@ -295,12 +295,13 @@ Result<StoreCounts> SqliteStore::counts() {
     });
 }
 
+/// Not through the readers, as whoever accepts events must not wait for those who look through them.
 Result<StoreSpace> SqliteStore::space() {
     return attempt("measure the store", [&]() -> Result<StoreSpace> {
         StoreSpace space;
-        readers_.with([&](Database& db) {
+        claims_.with([&](ClaimTable&) {
             const auto number = [&](const char* pragma) {
-                auto cursor = db.run(pragma);
+                auto cursor = claim_reader_.run(pragma);
                 return cursor.next() ? cursor->integer(0) : 0;
             };
             const auto pages = number(kPages) - number(kFreePages);

@@ -108,14 +108,8 @@ Result<ClaimBatch> SqliteStore::claim(const TargetId& target, TimePoint now, mil
         const auto candidates = claims_.with(
             [&](ClaimTable& table) { return hold_due(table, target, now, now + hold, limit, batch.next_due); });
         try {
-            readers_.with([&](Database& db) {
-                for (const auto& candidate : candidates) {
-                    auto claim = load_claim(db, target, candidate);
-                    if (!claim) continue;
-                    claim->until = now + hold;
-                    batch.claims.push_back(*std::move(claim));
-                }
-            });
+            batch.claims = load_claims(target, candidates);
+            for (auto& claim : batch.claims) claim.until = now + hold;
         } catch (const SqliteProblem&) {
             claims_.with([&](ClaimTable& table) { drop(table, candidates); });
             throw;
@@ -156,6 +150,45 @@ std::vector<SqliteStore::Candidate> SqliteStore::hold_due(ClaimTable& table, con
     return candidates;
 }
 
+std::vector<Claim> SqliteStore::load_claims(const TargetId& target, const std::vector<Candidate>& candidates) {
+    std::vector<std::optional<Claim>> found;
+    found.reserve(candidates.size());
+    for (const auto& candidate : candidates) found.push_back(fresh_claim(target, candidate));
+    if (std::any_of(found.begin(), found.end(), [](const auto& claim) { return !claim; })) {
+        readers_.with([&](Database& db) {
+            for (std::size_t i = 0; i < candidates.size(); ++i)
+                if (!found[i]) found[i] = load_claim(db, target, candidates[i]);
+        });
+    }
+    std::vector<Claim> claims;
+    claims.reserve(found.size());
+    for (auto& claim : found)
+        if (claim) claims.push_back(*std::move(claim));
+    return claims;
+}
+
+std::optional<Claim> SqliteStore::fresh_claim(const TargetId& target, const Candidate& candidate) {
+    auto entry = fresh_.with([&](Fresh& fresh) { return fresh.take(candidate.seq); });
+    if (!entry) return std::nullopt;
+    note_order(candidate, entry->order_key);
+    Claim claim;
+    claim.token = candidate.token;
+    claim.delivery.event = *entry->event;
+    claim.delivery.id = std::move(entry->id);
+    claim.delivery.target = target;
+    claim.route = std::move(entry->route);
+    claim.delivery.replayed = entry->replayed;
+    claim.delivery.mark = std::move(entry->mark);
+    return claim;
+}
+
+void SqliteStore::note_order(const Candidate& candidate, const std::optional<std::int64_t>& order_key) {
+    if (!order_key) return;
+    claims_.with([&](ClaimTable& table) {
+        if (auto* held = table.find(candidate.token)) held->order_key = order_key;
+    });
+}
+
 std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& target, const Candidate& candidate) {
     auto cursor = db.run(kLoad, candidate.seq);
     if (!cursor.next()) {  // cancelled meanwhile
@@ -169,12 +202,7 @@ std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& targe
     claim.delivery.id.value = unpack_uuid(row.view(rows::kEventColumns));
     claim.delivery.target = target;
     claim.route = row.text(rows::kEventColumns + 1);
-    if (!row.is_null(rows::kEventColumns + 2)) {
-        const auto order_key = row.integer(rows::kEventColumns + 2);
-        claims_.with([&](ClaimTable& table) {
-            if (auto* held = table.find(candidate.token)) held->order_key = order_key;
-        });
-    }
+    if (!row.is_null(rows::kEventColumns + 2)) note_order(candidate, row.integer(rows::kEventColumns + 2));
     claim.delivery.attempts_made = row.small(rows::kEventColumns + 3);
     claim.delivery.unclear = row.small(rows::kEventColumns + 4) != 0;
     claim.delivery.replayed = row.small(rows::kEventColumns + 5) != 0;

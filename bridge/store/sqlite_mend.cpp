@@ -113,6 +113,7 @@ void SqliteStore::close_all(std::vector<std::unique_ptr<Database>>& readers, Cla
     db_->close();
     if (!other) return;
     claims.drop_all();
+    fresh_.with([](Fresh& fresh) { fresh.clear(); });
     log_.warn("store.replaced", {{"path", path_}});
     // A log belongs to the database it was written for. SQLite would read it into any.
     if (!saved && mark_.log && FileMark::of(path_).log == mark_.log)

@@ -10,6 +10,7 @@
 #include "bridge/store/claim_table.h"
 #include "bridge/store/file_lock.h"
 #include "bridge/store/file_mark.h"
+#include "bridge/store/fresh.h"
 #include "bridge/store/group_writer.h"
 #include "bridge/store/heard.h"
 #include "bridge/store/keys.h"
@@ -139,7 +140,8 @@ private:
     void store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
                           const std::vector<PackedDelivery>& deliveries, TallyChange& change);
     void supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change);
-    void let_go(TallyChange& change);
+    void keep_fresh(std::int64_t seq, const PackedEvent& packed, TallyChange& change);
+    void let_go(TallyChange& change, bool stored);
     Status remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed, TallyChange& change);
     void give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed, TallyChange& change);
     static void write_heard(Database& db, const std::vector<IntakeHeard>& rows);
@@ -152,6 +154,9 @@ private:
     std::vector<Candidate> hold_due(ClaimTable& table, const TargetId& target, TimePoint now, TimePoint until,
                                     int limit, std::optional<TimePoint>& next_due);
     static void drop(ClaimTable& table, const std::vector<Candidate>& candidates);
+    std::vector<Claim> load_claims(const TargetId& target, const std::vector<Candidate>& candidates);
+    void note_order(const Candidate& candidate, const std::optional<std::int64_t>& order_key);
+    std::optional<Claim> fresh_claim(const TargetId& target, const Candidate& candidate);
     std::optional<Claim> load_claim(Database& db, const TargetId& target, const Candidate& candidate);
     std::vector<ClaimTable::Hold> begin_settling(const std::vector<Settle>& settles, TimePoint now);
     void end_settling(const std::vector<ClaimTable::Hold>& holds, bool recorded);
@@ -181,6 +186,7 @@ private:
     const milliseconds twin_window_;
     const std::size_t old_state_bytes_max_;
     mutable Guarded<ClaimTable> claims_;
+    Guarded<Fresh> fresh_;
     Tally tally_;
     Heard heard_;
     std::int64_t last_seq_ = 0;           ///< the writer's

@@ -23,6 +23,8 @@ struct TallyChange {
     std::vector<Move> moves;
     std::vector<std::int64_t> superseded;  ///< deliveries held back from claims until this is committed
 
+    std::vector<std::int64_t> fresh;  ///< deliveries put into Fresh, unless this is not committed
+
     void clear() { *this = {}; }
 };
 

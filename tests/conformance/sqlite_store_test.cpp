@@ -6,6 +6,7 @@
 
 #include <array>
 #include <thread>
+#include <tuple>
 
 #include "bridge/store/keys.h"
 #include "bridge/store/migrations.h"
@@ -241,6 +242,68 @@ BOOST_AUTO_TEST_CASE(a_bad_write_does_not_hurt_those_in_its_transaction) {
     BOOST_TEST(bad == 40);
     BOOST_TEST(world.store->counts().value().events == 121U);
     BOOST_TEST(world.store->counts().value().targets.at({"b"}).pending == 120U);
+}
+
+/// What is claimed right after it was stored comes out of memory, later out of the file.
+BOOST_AUTO_TEST_CASE(a_claim_is_the_same_from_memory_and_from_the_file) {
+    World<InSqlite> world;
+    auto event = world.event_with({world.delivery_to("a", "subject"), world.delivery_to("b"), world.delivery_to("c")});
+    event.event.payload = std::string("{\"x\":\"\0é\"}", 11);
+    event.event.occurred_at -= 1h;
+    event.deliveries[0].mark = "an echo";
+    event.deliveries[1].replayed = true;
+    event.deliveries[2].cut = "a loop";
+    world.accept(event);
+    const auto next = world.event_with({world.delivery_to("a", "subject")});
+    world.accept(next);
+    std::vector<Claim> before = {world.claim("a").claims.at(0), world.claim("b").claims.at(0)};
+    BOOST_TEST(world.claim("c").claims.empty());
+    reopen(world);
+    for (const auto& first : before) {
+        const auto second = world.claim(first.delivery.target.value).claims.at(0);
+        BOOST_TEST(second.delivery.id.value == first.delivery.id.value);
+        BOOST_TEST(second.route == first.route);
+        BOOST_TEST(second.delivery.mark == first.delivery.mark);
+        BOOST_TEST(second.delivery.replayed == first.delivery.replayed);
+        BOOST_TEST(second.delivery.unclear == first.delivery.unclear);
+        BOOST_TEST(second.delivery.attempts_made == first.delivery.attempts_made);
+        const auto& [a, b] = std::tie(first.delivery.event, second.delivery.event);
+        BOOST_TEST(a.id.value == b.id.value);
+        BOOST_TEST(a.sequence == b.sequence);
+        BOOST_TEST(a.source.value == b.source.value);
+        BOOST_TEST((a.intake == b.intake && a.state == b.state));
+        BOOST_TEST(a.event_class == b.event_class);
+        BOOST_TEST(a.channel == b.channel);
+        BOOST_TEST(a.event_name == b.event_name);
+        BOOST_TEST(a.subject == b.subject);
+        BOOST_TEST((a.occurred_at == b.occurred_at && a.received_at == b.received_at));
+        BOOST_TEST((a.payload == b.payload));
+        BOOST_TEST(world.settle(second, Finished{}));
+    }
+    BOOST_TEST(world.claim("a").claims.at(0).delivery.id.value == next.deliveries[0].id.value);
+}
+
+/// Whatever waits for the writer waits for its checkpoints, so they must come often and be small.
+BOOST_AUTO_TEST_CASE(the_log_stays_small_and_what_is_old_goes_while_events_come_in) {
+    constexpr std::uintmax_t kLogBytesMax = 12 << 20;
+    World<InSqlite> world;
+    const auto log = world.place.settings().path + "-wal";
+    const auto old = world.accept(world.event_with({}));
+    world.clock.time += 60 * 24h;
+    std::uintmax_t largest = 0;
+    std::uint64_t removed = 0;
+    for (int i = 0; i < 400; ++i) {
+        auto event = world.event_to("a");
+        event.event.payload = std::string(200'000, 'p');
+        world.accept(event);
+        BOOST_TEST(world.settle(world.claim("a").claims.at(0), Finished{}));
+        if (i % 100 == 50) removed += world.store->prune({}, world.clock.time, 100).value();
+        largest = std::max(largest, std::filesystem::file_size(log));
+    }
+    BOOST_TEST(largest < kLogBytesMax);
+    BOOST_TEST(removed == 1U);
+    BOOST_TEST(!world.store->event(old.id).has_value());
+    BOOST_TEST(std::filesystem::file_size(world.place.settings().path) > 400U * 200'000U / 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_million_pending_rows_are_not_walked_by_a_claim) {

@@ -100,6 +100,9 @@ Ledger::Known& Ledger::keep(const EventId& event, const NewDelivery& asked) {
 
 void Ledger::added(const EventId& event, const std::vector<NewDelivery>& deliveries) {
     for (const auto& asked : deliveries) {
+        // A replay's deliveries are due when it was ordered.
+        if (asked.replayed && !replayed_.insert({event, asked.target, asked.due_at}).second)
+            complain("duplicates", "a replay made " + asked.id.value + " although it had made one for the same event");
         auto& known = keep(event, asked);
         known.open = asked.cut.empty();
         if (known.open) ++open_;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -174,6 +175,7 @@ private:
     std::map<TargetId, Terms> terms_;
     std::map<EventId, std::uint64_t> events_;
     std::map<EventId, int> numbers_;
+    std::set<std::tuple<EventId, TargetId, TimePoint>> replayed_;  ///< what replays have made
     std::map<EventId, std::string> subjects_;
     std::map<DeliveryId, std::unique_ptr<Known>> deliveries_;
     std::map<std::pair<TargetId, std::string>, Queue> queues_;

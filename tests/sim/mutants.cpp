@@ -36,6 +36,7 @@ const std::vector<Mutant>& mutants() {
         {Bug::KeepSuperseded, "keep-superseded", "delivers what a newer state has superseded"},
         {Bug::SupersedeAll, "supersede-all", "drops what waits, whether its route asks for it or not"},
         {Bug::IgnoreBacklog, "ignore-backlog", "accepts more than there is room for"},
+        {Bug::ReplayTwice, "replay-twice", "a part of a replay is done again, and makes its deliveries again"},
         {Bug::SecretInLog, "secret-in-log", "puts the token into a reason"},
     };
     return all;
@@ -72,6 +73,15 @@ Result<std::vector<Accepted>> PlantedStore::accept(const Arrival& arrival) {
     auto changed = arrival;
     for (auto& event : changed.events) event = spoiled(std::move(event));
     return FaultyStore::accept(changed);
+}
+
+/// As if ids were made anew when a part of a replay is done again, instead of following from replay, event and target.
+Status PlantedStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
+    auto added = FaultyStore::add_deliveries(id, deliveries);
+    if (bug_ != Bug::ReplayTwice || !added || !every(3)) return added;
+    auto again = deliveries;
+    for (auto& delivery : again) delivery.id = derived_delivery_id(delivery.due_at, delivery.id.value + " again");
+    return FaultyStore::add_deliveries(id, again);
 }
 
 // ---- claim ----------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ enum class Bug {
     KeepSuperseded,
     SupersedeAll,
     IgnoreBacklog,
+    ReplayTwice,
 };
 
 struct Mutant {
@@ -65,6 +66,7 @@ public:
 
     using Store::accept;
     Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
+    Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;
     Result<ClaimBatch> claim(const TargetId& target, TimePoint now, milliseconds hold, int limit) override;
     Result<std::vector<bool>> settle(const std::vector<Settle>& settles, TimePoint now) override;
     Status set_note(const std::string& key, const std::string& value) override;
