@@ -93,9 +93,10 @@ StateChange compare_states(const std::string& before, const std::string& now) {
     if (!a || !b) return {};
     StateChange change;
     change.changed = differing((*a)->root(), (*b)->root());
-    for (const auto* own : kOwnMembers)
+    for (const auto* own : kOwnMembers) {
         if ((*a)->root()[own].is_object() && (*b)->root()[own].is_object())
             change.changed = differing((*a)->root()[own], (*b)->root()[own]);
+    }
     change.same = change.changed.empty() && canonical_json((*a)->root()) == canonical_json((*b)->root());
     return change;
 }

@@ -80,9 +80,10 @@ std::vector<std::string> sources_with(Database& db, const ErasureOrder& order) {
         if (!cursor.next()) break;
         all.push_back(last = cursor->text(0));
     }
-    for (auto& source : all)
+    for (auto& source : all) {
         if (db.run(kHasSnapshot, std::string_view(source), std::string_view(order.subject)).next())
             found.push_back(std::move(source));
+    }
     return found;
 }
 
