@@ -343,6 +343,10 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     if (news && update.difference) {
         db.exec(kInsertDifference, last_seq_, Blob{update.difference->before},
                 std::string_view(update.difference->changed));
+        fresh_.with([&](Fresh& fresh) {  // who claims them reads the difference along
+            for (std::size_t number = 0; number < packed.deliveries.size(); ++number)
+                fresh.drop(rows::delivery_seq(last_seq_, static_cast<std::int64_t>(number)));
+        });
     }
     return accepted;
 }

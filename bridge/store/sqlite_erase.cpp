@@ -226,6 +226,9 @@ Status SqliteStore::erase_some(const ErasureOrder& order, const std::vector<std:
     claims_.with([&](ClaimTable& table) {
         for (const auto seq : erasing.ended) table.drop_delivery(seq);
     });
+    fresh_.with([&](Fresh& fresh) {
+        for (const auto seq : erasing.ended) fresh.drop(seq);
+    });
     return Ok{};
 }
 
