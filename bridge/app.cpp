@@ -19,6 +19,7 @@
 #include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
 #include "bridge/core/guarded.h"
+#include "bridge/credentials/vault.h"
 #include "bridge/deliver/curl_transport.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/deliver/follower.h"
@@ -84,6 +85,7 @@ public:
           store(std::move(opened)),
           backlog(*store, given.clock, given.log, now()->settings.backlog),
           ids(given.clock, given.random),
+          vault(now()->settings.credentials.keys, given.random),
           transport(curl_settings()),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics,
@@ -174,6 +176,7 @@ public:
         for (const auto& line : differences(before->settings, fresh->settings))
             tools.log.info("reload.changed", {{"what", line}});
         plan.with([&](auto& current) { current = fresh; });
+        vault.set_keys(fresh->settings.credentials.keys);
         subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
@@ -632,6 +635,7 @@ private:
     std::unique_ptr<Store> store;
     Backlog backlog;
     IdMaker ids;
+    Vault vault;
     CurlTransport transport;
     AuditTrail audit;
     Subscribers subscribers;

@@ -78,5 +78,6 @@ int run_backup(const Args& args);
 int run_snapshots(const Args& args);
 int run_erase(const Args& args);
 int run_manual(const Args& args);
+int run_keygen(const Args& args);
 
 }  // namespace orbridge::cli

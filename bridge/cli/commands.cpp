@@ -178,6 +178,13 @@ const std::vector<Command>& commands() {
          1,
          1,
          run_backup},
+        {"keygen",
+         "",
+         "Make a master key for `credentials.key_file`.",
+         {{"out", "FILE", "write it there instead, readable by its owner only; the file must be new"}},
+         0,
+         0,
+         run_keygen},
         {"check-url", "<url>", "Explain whether a subscriber may be called back at a URL.", {}, 1, 1, run_check_url},
         {"manual", "<man|bash>", "Print the man page, or a completion for bash.", {}, 1, 1, run_manual},
     };

@@ -174,6 +174,7 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"mappings", shown(settings.mappings)},
             {"routes, in order", shown(routes)},
             {"admin.token", hidden(settings.admin_token)},
+            {"credentials.key", hidden(settings.credentials.keys)},
             {"log.level", shown(settings.log_level)},
             {"deliver.ca_file (after a restart)", shown(settings.ca_file)},
             {"deliver.in_flight_max", shown_number(settings.in_flight_max)},

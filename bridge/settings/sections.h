@@ -20,6 +20,7 @@ std::vector<RouteSettings> read_routes(const ConfigNode& root, const std::vector
                                        const std::vector<TargetSettings>& targets);
 
 SubscriptionSettings read_subscriptions(const ConfigNode& root);
+CredentialSettings read_credentials(const ConfigNode& root);
 
 /// `10/1s`, or `{requests: 10, per: 1s}`; `otherwise` if absent.
 RateLimit read_rate(const ConfigNode& node, RateLimit otherwise = {});

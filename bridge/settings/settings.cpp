@@ -193,6 +193,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.targets = read_targets(root);
     settings.routes = read_routes(root, settings.sources, settings.targets);
     settings.subscriptions = read_subscriptions(root);
+    settings.credentials = read_credentials(root);
 
     const auto admin = root["admin"];
     settings.admin_token = admin.secret("token", false);

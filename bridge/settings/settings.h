@@ -194,6 +194,11 @@ struct SubscriptionSettings {
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };
 
+/// Secrets that are kept, encrypted, in the store.
+struct CredentialSettings {
+    std::vector<Secret> keys;  ///< master keys, 32 bytes each: the first seals, all open; none: off
+};
+
 struct Settings {
     std::string file;
     HttpSettings http;
@@ -207,6 +212,7 @@ struct Settings {
     std::vector<TargetSettings> targets;
     std::vector<RouteSettings> routes;
     SubscriptionSettings subscriptions;
+    CredentialSettings credentials;
     Secret admin_token;  ///< empty: made at first start, kept in `<store folder>/admin.token`
     std::string log_level = "info";
     std::string ca_file;  ///< authorities to trust besides the system's, absolute; empty: none

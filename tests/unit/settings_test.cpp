@@ -42,6 +42,8 @@ struct Place {
                                    "windmill_token", "admin_token", "github_webhook_secret", "meta_app_secret",
                                    "meta_verify_token", "billing_token", "callback_secret", "app_secret", "desk_token"})
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
+        put("secrets/credentials_key", std::string(64, 'a') + "\n");
+        fs::permissions(path / "secrets/credentials_key", fs::perms::owner_read | fs::perms::owner_write);
     }
     ~Place() { fs::remove_all(path); }
     void put(const std::string& name, const std::string& content) const {
@@ -186,8 +188,8 @@ log: {level: loud}
     check(read.lines(),
           {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, admin, log, deliver, "
-           "stop_timeout)",
+           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, credentials, admin, log, "
+           "deliver, stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
@@ -283,6 +285,31 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
         {targets + "routes: [{to: t, when: {payload.a: ''}}]\n", {}},
     };
     for (const auto& [text, expected] : cases) BOOST_TEST_CONTEXT(text) check(Read(place, text).lines(), expected);
+}
+
+BOOST_AUTO_TEST_CASE(K7_a_master_key_is_32_bytes_in_a_file_of_its_owner_or_a_mistake_that_does_not_show_it) {
+    const Place place;
+    const auto read = [&](const std::string& content, fs::perms mode = fs::perms::owner_read) {
+        place.put("secrets/key", content);
+        fs::permissions(place.path / "secrets/key", mode | fs::perms::owner_write);
+        return Read(place, kPush + "credentials: {key_file: /run/secrets/key}\n");
+    };
+    const std::string base64 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    BOOST_TEST(to_base64(read(base64).settings.credentials.keys.at(0).reveal()) == base64);
+    BOOST_TEST(read(std::string(64, 'b')).settings.credentials.keys.at(0).reveal() == std::string(32, '\xbb'));
+    for (const auto& wrong : {std::string(62, 'b'), std::string(66, 'b'), std::string(64, 'g'), std::string(32, 'b'),
+                              base64.substr(0, 43), std::string("S3CR3T-typed-by-hand")}) {
+        const auto lines = read(wrong).lines();
+        BOOST_REQUIRE(lines.size() == 1U);
+        BOOST_TEST(lines[0].find("exactly 32 bytes") != std::string::npos);
+        BOOST_TEST(lines[0].find(wrong) == std::string::npos);
+    }
+    for (const auto mode : {fs::perms::others_read, fs::perms::group_read, fs::perms::group_write}) {
+        const auto lines = read(base64, mode).lines();
+        BOOST_REQUIRE(lines.size() == 1U);
+        BOOST_TEST(lines[0].find("expected mode 0600") != std::string::npos);
+    }
+    BOOST_TEST(Read(place, kPush).settings.credentials.keys.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_parsed_is_complained_of_once) {
@@ -499,7 +526,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_and_the_schema_have_the_same_keys_and_defa
     const auto once = std::regex_replace(text, std::regex("url: [^\n]*on_object\n"), "\n");
     for (const auto* name :
          {"NEXTCLOUD_APP_PASSWORD", "NEXTCLOUD_TOKEN", "INGEST_SECRET", "HOOK_TOKEN", "WINDMILL_TOKEN", "ADMIN_TOKEN",
-          "META_VERIFY_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET", "APP_SECRET"})
+          "META_VERIFY_TOKEN", "BILLING_TOKEN", "CALLBACK_SECRET", "APP_SECRET", "CREDENTIALS_KEY"})
         ::setenv(name, "x", 1);
     Complaints complaints;
     Keys in_example;
