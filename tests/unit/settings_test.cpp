@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(K7_a_master_key_is_32_bytes_in_a_file_of_its_owner_or_a_mis
     const Place place;
     const auto read = [&](const std::string& content, fs::perms mode = fs::perms::owner_read) {
         place.put("secrets/key", content);
-        fs::permissions(place.path / "secrets/key", mode | fs::perms::owner_write);
+        fs::permissions(place.path / "secrets/key", mode | fs::perms::owner_read | fs::perms::owner_write);
         return Read(place, kPush + "credentials: {key_file: /run/secrets/key}\n");
     };
     const std::string base64 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
