@@ -67,6 +67,10 @@ public:
     Status put_api_token(const ApiToken& token) override;
     Status remove_api_token(const std::string& name) override;
 
+    Result<std::vector<CredentialRow>> credentials() override;
+    Result<CredentialRow> put_credential(const CredentialRow& row) override;
+    Status remove_credential(const std::string& id) override;
+
     Status add_audit(const AuditRow& row) override;
     Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
     Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
@@ -123,6 +127,7 @@ private:
         std::uint64_t last_registration = 0;
         std::map<std::uint64_t, Subscription> subscriptions;
         std::map<std::string, ApiToken> api_tokens;
+        std::map<std::string, CredentialRow> credentials;  ///< by id
         std::uint64_t last_audit = 0;
         std::vector<AuditRow> audit;
         std::map<std::pair<std::string, Intake>, IntakeHeard> heard;

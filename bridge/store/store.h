@@ -15,6 +15,7 @@
 #include "bridge/core/ids.h"
 #include "bridge/core/result.h"
 #include "bridge/store/audit.h"
+#include "bridge/store/credential.h"
 #include "bridge/store/snapshot.h"
 #include "bridge/store/subscription.h"
 
@@ -333,6 +334,15 @@ public:
     virtual Result<std::vector<ApiToken>> api_tokens() = 0;
     virtual Status put_api_token(const ApiToken& token) = 0;       ///< Conflict: the name is taken
     virtual Status remove_api_token(const std::string& name) = 0;  ///< NotFound
+
+    // ---- credentials, sealed
+
+    /// Sorted by adapter, name and scope.
+    virtual Result<std::vector<CredentialRow>> credentials() = 0;
+    /// Revision 0: a new row. Else in place of the one with this id, adapter, name and scope. The row with its next
+    /// revision. Conflict: there is one of this adapter, name and scope, or it has another revision by now.
+    virtual Result<CredentialRow> put_credential(const CredentialRow& row) = 0;
+    virtual Status remove_credential(const std::string& id) = 0;  ///< NotFound
 
     // ---- who did what through the APIs
 

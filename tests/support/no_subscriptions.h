@@ -7,7 +7,7 @@
 
 namespace orbridge::testing {
 
-/// A store, for fakes to derive from, that has no subscriptions, no tokens, no audit and no size.
+/// A store, for fakes to derive from, that has no subscriptions, no tokens, no credentials, no audit and no size.
 class NoSubscriptions : public Store {
 public:
     Result<std::vector<Subscription>> subscriptions() override { return std::vector<Subscription>{}; }
@@ -17,6 +17,9 @@ public:
     Result<std::vector<ApiToken>> api_tokens() override { return std::vector<ApiToken>{}; }
     Status put_api_token(const ApiToken&) override { return none(); }
     Status remove_api_token(const std::string&) override { return none(); }
+    Result<std::vector<CredentialRow>> credentials() override { return std::vector<CredentialRow>{}; }
+    Result<CredentialRow> put_credential(const CredentialRow&) override { return none(); }
+    Status remove_credential(const std::string&) override { return none(); }
     Status add_audit(const AuditRow&) override { return Ok{}; }
     Result<std::vector<AuditRow>> audit(const AuditQuery&) override { return std::vector<AuditRow>{}; }
     Result<std::uint64_t> prune_audit(const AuditRetention&, TimePoint, int) override { return std::uint64_t{0}; }
@@ -41,7 +44,7 @@ public:
     Result<StoreSpace> space() override { return StoreSpace{}; }
 
 private:
-    static Error none() { return {Error::Kind::Internal, "this store has no subscriptions"}; }
+    static Error none() { return {Error::Kind::Internal, "this store has neither subscriptions nor credentials"}; }
 };
 
 }  // namespace orbridge::testing
