@@ -10,6 +10,7 @@
 #include "adapters/openregister/poller.h"
 #include "adapters/source_registrar.h"
 #include "bridge/api/admin_api.h"
+#include "bridge/api/credentials_api.h"
 #include "bridge/api/document.h"
 #include "bridge/api/erase_api.h"
 #include "bridge/api/exapp_api.h"
@@ -19,12 +20,15 @@
 #include "bridge/api/subscriptions_api.h"
 #include "bridge/api/token_file.h"
 #include "bridge/core/guarded.h"
+#include "bridge/credentials/book.h"
+#include "bridge/credentials/oauth2.h"
 #include "bridge/credentials/vault.h"
 #include "bridge/deliver/curl_transport.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/deliver/follower.h"
 #include "bridge/deliver/recorder.h"
 #include "bridge/plan.h"
+#include "bridge/poll/authorized_poller.h"
 #include "bridge/poll/source_poll.h"
 #include "bridge/receive/error_answer.h"
 #include "bridge/receive/http_server.h"
@@ -86,7 +90,10 @@ public:
           backlog(*store, given.clock, given.log, now()->settings.backlog),
           ids(given.clock, given.random),
           vault(now()->settings.credentials.keys, given.random),
+          credentials(*store, vault, given.clock, ids, given.log),
           transport(curl_settings()),
+          oauth2_tokens(credentials, given.clock,
+                        [this](HttpRequest request) { return exchange(transport, std::move(request)); }),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
@@ -117,6 +124,8 @@ public:
           subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
                              [this] { return subscribers.lease_max(); }}),
+          credentials_api({credentials, adapter_catalogue(), given.log, audit,
+                           [this](const InboundRequest& request) { return admin.refuse(request); }}),
           housekeeper(*store, given.clock, given.log,
                       {now()->settings.store.retention_finished, now()->settings.store.retention_dead},
                       {now()->settings.store.retention_audit, now()->settings.store.audit_rows_max},
@@ -177,6 +186,7 @@ public:
             tools.log.info("reload.changed", {{"what", line}});
         plan.with([&](auto& current) { current = fresh; });
         vault.set_keys(fresh->settings.credentials.keys);
+        credentials.set_rows_max(fresh->settings.credentials.rows_max);
         subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
@@ -256,6 +266,8 @@ private:
     }
 
     void connect() {
+        credentials.when_changed([this](const CredentialName& which) { credentials_changed(which); });
+        credentials.set_rows_max(now()->settings.credentials.rows_max);
         make_exapp();
         ingest.refuse_new_when([this] { return backlog.full(); });
         ingest.when_changed(
@@ -296,7 +308,84 @@ private:
     std::unique_ptr<Poller> make_poller(const Plan& current, const SourceSettings& source, const Exchanger& send) {
         const auto json = current.json_polls.find(source.id);
         if (json == current.json_polls.end()) return make_openregister_poller(source, send, *store, tools.clock);
-        return std::make_unique<http_json::JsonPoller>(source, json->second, send, *store, tools.clock);
+        if (!source.oauth2)
+            return std::make_unique<http_json::JsonPoller>(source, json->second, send, *store, tools.clock);
+        auto poller = std::make_unique<http_json::JsonPoller>(
+            source, json->second, with_oauth2(*source.oauth2, oauth2_tokens, credentials, send), *store, tools.clock);
+        return std::make_unique<AuthorizedPoller>(*source.oauth2, oauth2_tokens, std::move(poller));
+    }
+
+    /// Sources that had stopped for want of credentials go on.
+    void credentials_changed(const CredentialName& which) {
+        const auto current = now();
+        polls.with([&](std::vector<Polling>& running) {
+            for (auto& polling : running) {
+                const auto id = polling.poll->report().source;
+                for (const auto& source : current->settings.sources) {
+                    const bool uses = source.id == id && source.oauth2 && which.adapter == kOAuth2 &&
+                                      source.oauth2->credentials == which.name;
+                    if (!uses) continue;
+                    polling.poll->soon();
+                    polling.worker->wake();
+                }
+            }
+        });
+    }
+
+    /// What of an adapter's kind comes with the program itself: logging in at sources.
+    AdapterCatalogue adapter_catalogue() {
+        AdapterCatalogue catalogue;
+        catalogue.forms = [] {
+            AdapterForm oauth2;
+            oauth2.adapter = kOAuth2;
+            oauth2.title = "OAuth 2";
+            oauth2.description = "Client credentials, or a refresh token, of sources with `oauth2`";
+            oauth2.credentials = oauth2_fields();
+            return std::vector<AdapterForm>{std::move(oauth2)};
+        };
+        catalogue.test = [this](const CredentialName& which, const Secret& values, const std::string& config) {
+            return test_credentials(which, values, config);
+        };
+        catalogue.users = [this](const std::string& adapter, const std::string& name) {
+            std::vector<std::string> users;
+            for (const auto& source : now()->settings.sources)
+                if (adapter == kOAuth2 && source.oauth2 && source.oauth2->credentials == name)
+                    users.push_back("source " + source.id.value);
+            return users;
+        };
+        return catalogue;
+    }
+
+    /// Asks for a token where the source that uses them does. Values that are not kept name the source in `config`.
+    Result<CredentialTest> test_credentials(const CredentialName& which, const Secret& values,
+                                            const std::string& config) {
+        const auto document = JsonDocument::parse(config.empty() ? "{}" : config);
+        const auto wanted = document ? (*document)->root()["source"].string() : std::nullopt;
+        const auto current = now();
+        for (const auto& source : current->settings.sources) {
+            const bool fits =
+                wanted ? source.id.value == *wanted : source.oauth2 && source.oauth2->credentials == which.name;
+            if (source.oauth2 && fits) return try_oauth2(*source.oauth2, values);
+        }
+        return Error{Error::Kind::Invalid,
+                     wanted ? "config.source: no source of this name has `oauth2`"
+                            : "no source uses them, so there is no token_url to try them at; give one `oauth2` first"};
+    }
+
+    Result<CredentialTest> try_oauth2(const OAuth2Settings& settings, const Secret& values) {
+        const auto document = JsonDocument::parse(values.reveal());
+        if (!document) return document.error();
+        const auto root = (*document)->root();
+        if (root["refresh_token"].present())
+            return Error{Error::Kind::Invalid,
+                         "a refresh token may be used up by trying it out: what polling makes of it tells (is_valid)"};
+        const auto answer =
+            token_answer(exchange(transport, token_request(settings, root)), settings, root, tools.clock.now());
+        if (const auto* refused = std::get_if<TokenRefused>(&answer))
+            return CredentialTest{false, true, refused->reason};
+        if (const auto* nobody = std::get_if<TokenUnavailable>(&answer))
+            return CredentialTest{false, false, nobody->reason};
+        return CredentialTest{true, false, "a token was given by " + where(settings.token_url)};
     }
 
     /// One thread each: a source that is slow to answer holds up no other.
@@ -543,6 +632,7 @@ private:
                       return subscribers.log_message(values["product"], request);
                   });
         add_admin(table);
+        add_credentials(table);
         add_exapp(table);
         table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
             return Answer{.status = 200, .body = R"({"alive":true})"};
@@ -599,6 +689,25 @@ private:
         table.add("POST", "/api/v1/unregister", [this](Request r, Values) { return admin.registrations(r, true); });
     }
 
+    void add_credentials(RouteTable& table) {
+        using Request = const InboundRequest&;
+        using Values = const PathValues&;
+        auto& api = credentials_api;
+        table.add("GET", "/api/v1/adapters/{name}/form",
+                  [&api](Request r, Values v) { return api.form(r, v["name"]); });
+        table.add("POST", "/api/v1/adapters/{name}/test",
+                  [&api](Request r, Values v) { return api.try_out(r, v["name"]); });
+        table.add("GET", "/api/v1/credentials", [&api](Request r, Values) { return api.list(r); });
+        table.add("PUT", "/api/v1/credentials", [&api](Request r, Values) { return api.put(r); });
+        table.add("POST", "/api/v1/credentials/rekey", [&api](Request r, Values) { return api.rekey(r); });
+        table.add("GET", "/api/v1/credentials/{id}", [&api](Request r, Values v) { return api.show(r, v["id"]); });
+        table.add("DELETE", "/api/v1/credentials/{id}", [&api](Request r, Values v) { return api.remove(r, v["id"]); });
+        table.add("POST", "/api/v1/credentials/{id}/test",
+                  [&api](Request r, Values v) { return api.test(r, v["id"]); });
+        table.add("GET", "/api/v1/export", [&api](Request r, Values) { return api.export_all(r); });
+        table.add("POST", "/api/v1/import", [&api](Request r, Values) { return api.import_all(r); });
+    }
+
     /// The lease API's clients read its own shape of answer only, also for what never reaches a handler.
     HttpOptions http_options() {
         HttpOptions options;
@@ -636,7 +745,9 @@ private:
     Backlog backlog;
     IdMaker ids;
     Vault vault;
+    CredentialBook credentials;
     CurlTransport transport;
+    OAuth2Tokens oauth2_tokens;
     AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;
@@ -652,6 +763,7 @@ private:
     SnapshotWaiters waiters;
     SnapshotsApi snapshots_api;
     SubscriptionsApi subscriptions_api;
+    CredentialsApi credentials_api;
     Housekeeper housekeeper;
     std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us
     std::unique_ptr<ExAppApi> exapp_api;

@@ -70,6 +70,10 @@ Result<JsonPtr> ApiClient::get(const std::string& path_and_query) { return call(
 
 Result<JsonPtr> ApiClient::remove(const std::string& path_and_query) { return call("DELETE", path_and_query, ""); }
 
+Result<JsonPtr> ApiClient::put(const std::string& path_and_query, const std::string& body) {
+    return call("PUT", path_and_query, body);
+}
+
 Result<JsonPtr> ApiClient::post(const std::string& path_and_query, const std::string& body) {
     return call("POST", path_and_query, body);
 }

@@ -33,6 +33,7 @@ public:
     /// The JSON answer of a 2xx; otherwise what went wrong in a sentence.
     Result<JsonPtr> get(const std::string& path_and_query);
     Result<JsonPtr> post(const std::string& path_and_query, const std::string& body);
+    Result<JsonPtr> put(const std::string& path_and_query, const std::string& body);
     Result<JsonPtr> remove(const std::string& path_and_query);
 
 private:

@@ -78,6 +78,7 @@ int run_backup(const Args& args);
 int run_snapshots(const Args& args);
 int run_erase(const Args& args);
 int run_manual(const Args& args);
+int run_credentials(const Args& args);
 int run_keygen(const Args& args);
 
 }  // namespace orbridge::cli

@@ -74,24 +74,39 @@ Result<HeldCredential> CredentialBook::values(const CredentialName& which) const
         if (is_of(row, {which.adapter, which.name, "global"})) found = &row;
     }
     if (found == nullptr) return required(which);
-    auto values = open(*found);
+    return hold(*found);
+}
+
+Result<HeldCredential> CredentialBook::hold(const CredentialRow& row) const {
+    auto values = open(row);
     if (!values) return values.error();
-    return HeldCredential{found->id, found->version, found->scope, *std::move(values), found->verdict};
+    return HeldCredential{row.id, row.version, row.scope, *std::move(values), row.verdict};
 }
 
 void CredentialBook::report(const HeldCredential& held, bool valid, const std::string& message) {
+    note(held, valid, message, true);
+}
+
+void CredentialBook::report_test(const HeldCredential& held, bool valid, const std::string& message) {
+    note(held, valid, message, false);
+}
+
+void CredentialBook::note(const HeldCredential& held, bool valid, const std::string& message, bool only_news) {
     const auto verdict = valid ? CredentialRow::Verdict::Valid : CredentialRow::Verdict::Refused;
     for (int i = 0; i < kTries; ++i) {
         auto row = find(held.id);
-        if (!row || row->version != held.version || row->verdict == verdict) return;
+        if (!row || row->version != held.version) return;
+        const bool is_news = row->verdict != verdict;
+        if (only_news && !is_news) return;
         row->verdict = verdict;
         row->checked_at = clock_.now();
         row->message = cut(message);
         const auto written = store_.put_credential(*row);
         if (written) {
+            if (!is_news) return;
             if (valid) log_.info("credentials.valid", {{"credentials", story(*row)}});
             if (!valid) log_.warn("credentials.refused", {{"credentials", story(*row)}, {"reason", row->message}});
-            return tell(*row);
+            return;
         }
         if (written.error().kind != Error::Kind::Conflict) return;
     }
@@ -130,12 +145,22 @@ Result<CredentialRow> CredentialBook::find(const std::string& id) const {
     return Error{Error::Kind::NotFound, "there are no credentials with the id " + id};
 }
 
-Result<std::optional<CredentialRow>> CredentialBook::row_of(const CredentialName& which) const {
+Result<CredentialRow> CredentialBook::row_of(const CredentialName& which) {
+    if (auto wrong = check(which); !wrong) return wrong.error();
     auto rows = store_.credentials();
     if (!rows) return rows.error();
     for (auto& row : *rows)
-        if (is_of(row, which)) return std::optional(std::move(row));
-    return std::optional<CredentialRow>();
+        if (is_of(row, which)) return std::move(row);
+    if (rows->size() >= rows_max_)
+        return Error{Error::Kind::Conflict, "there are " + std::to_string(rows->size()) +
+                                                " credentials, and no more are taken (credentials.rows_max)"};
+    CredentialRow row;
+    row.id = ids_.uuid_v7();
+    row.adapter = which.adapter;
+    row.name = which.name;
+    row.scope = which.scope;
+    row.created_at = row.updated_at = clock_.now();
+    return row;
 }
 
 Result<Secret> CredentialBook::open(const CredentialRow& row) const {
@@ -158,18 +183,10 @@ Result<CredentialRow> CredentialBook::write(CredentialRow row) {
 
 Result<CredentialRow> CredentialBook::put(const CredentialName& which, const Secret& values,
                                           const std::optional<std::string>& tested) {
-    if (auto wrong = check(which); !wrong) return wrong.error();
     auto found = row_of(which);
     if (!found) return found.error();
+    auto row = *std::move(found);
     const auto now = clock_.now();
-    auto row = found->value_or(CredentialRow{});
-    if (!*found) {
-        row.id = ids_.uuid_v7();
-        row.adapter = which.adapter;
-        row.name = which.name;
-        row.scope = which.scope;
-        row.created_at = now;
-    }
     auto sealed = seal(row, values);
     if (!sealed) return sealed.error();
     row.sealed = *std::move(sealed);
@@ -183,17 +200,9 @@ Result<CredentialRow> CredentialBook::put(const CredentialName& which, const Sec
 }
 
 Result<CredentialRow> CredentialBook::want(const CredentialName& which) {
-    if (auto wrong = check(which); !wrong) return wrong.error();
-    auto found = row_of(which);
-    if (!found) return found.error();
-    if (*found) return **std::move(found);
-    CredentialRow row;
-    row.id = ids_.uuid_v7();
-    row.adapter = which.adapter;
-    row.name = which.name;
-    row.scope = which.scope;
-    row.created_at = row.updated_at = clock_.now();
-    return write(std::move(row));
+    auto row = row_of(which);
+    if (!row || row->revision != 0) return row;
+    return write(*std::move(row));
 }
 
 Status CredentialBook::remove(const std::string& id) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -62,7 +64,11 @@ public:
     Result<std::vector<CredentialRow>> all() const;
     Result<CredentialRow> find(const std::string& id) const;  ///< NotFound
     /// The row's values. NotFound: none are given yet.
-    Result<Secret> open(const CredentialRow& row) const;
+    Result<HeldCredential> hold(const CredentialRow& row) const;
+    /// Like report(), and written though it be no news: somebody asked.
+    void report_test(const HeldCredential& held, bool valid, const std::string& message);
+    /// There are never more rows than that; those above stay, and no new ones are made.
+    void set_rows_max(std::size_t rows_max) { rows_max_ = rows_max; }
     /// New or in place of those that are there. `tested`: they were tried out just now, with this message.
     Result<CredentialRow> put(const CredentialName& which, const Secret& values,
                               const std::optional<std::string>& tested);
@@ -79,7 +85,10 @@ public:
     Result<Rekeyed> rekey();
 
 private:
-    Result<std::optional<CredentialRow>> row_of(const CredentialName& which) const;
+    /// The row there is, or a new one with revision 0.
+    Result<CredentialRow> row_of(const CredentialName& which);
+    Result<Secret> open(const CredentialRow& row) const;
+    void note(const HeldCredential& held, bool valid, const std::string& message, bool only_news);
     Result<std::string> seal(const CredentialRow& row, const Secret& values) const;
     Result<CredentialRow> write(CredentialRow row);
     Result<bool> rekey_row(const CredentialRow& row);
@@ -91,6 +100,7 @@ private:
     IdMaker& ids_;
     Log& log_;
     std::function<void(const CredentialName&)> changed_;
+    std::atomic<std::size_t> rows_max_{1'000};
 };
 
 }  // namespace orbridge

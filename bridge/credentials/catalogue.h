@@ -6,6 +6,7 @@
 
 #include "bridge/core/result.h"
 #include "bridge/core/secret.h"
+#include "bridge/credentials/book.h"
 #include "bridge/credentials/fields.h"
 
 namespace orbridge {
@@ -28,9 +29,11 @@ struct CredentialTest {
 struct AdapterCatalogue {
     /// Of all adapters that have credentials, by name.
     std::function<std::vector<AdapterForm>()> forms;
-    /// Tries complete and valid values out, with settings of a target (`config`, a JSON object) where they matter.
-    /// Waits for the other side. NotFound: no such adapter. Invalid: `config` is wrong.
-    std::function<Result<CredentialTest>(const std::string& adapter, const Secret& values, const std::string& config)>
+    /// Tries complete and valid values out, and waits for the other side. `config` is a JSON object with what a target
+    /// would say besides; empty: they are kept ones, to be tried where the target or source that uses them sends
+    /// them, and nowhere else, or whoever may test could have them sent to himself. NotFound: no such adapter.
+    /// Invalid: `config` is wrong, or nobody uses them and the adapter needs to know where to.
+    std::function<Result<CredentialTest>(const CredentialName& which, const Secret& values, const std::string& config)>
         test;
     /// Which targets and sources use credentials of this name in any scope: `target on-object`, `source cloud`.
     std::function<std::vector<std::string>(const std::string& adapter, const std::string& name)> users;

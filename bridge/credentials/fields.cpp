@@ -320,6 +320,25 @@ std::string masked(const Fields& fields, const Json& values) {
     return json.end().text();
 }
 
+std::string merged(const Fields& fields, const Json& given, const Json& old) {
+    JsonWriter json;
+    json.object();
+    std::set<std::string> told;
+    for (const auto& member : given.members()) {
+        const auto value = given[member.key];
+        const auto* field = find_field(fields, member.key);
+        const bool is_mask = field != nullptr && field->secret() && value.string() == kMask;
+        if (!told.insert(member.key).second || value.is_null() || is_mask) continue;
+        json.key(member.key).raw(value.raw());
+    }
+    for (const auto& field : fields) {
+        const auto value = given[field.name];
+        const bool keeps = field.secret() && (!value.present() || value.string() == kMask);
+        if (keeps && old[field.name].present()) json.key(field.name).raw(old[field.name].raw());
+    }
+    return json.end().text();
+}
+
 std::string to_json_schema(const Fields& fields, std::string_view title, std::string_view description) {
     JsonWriter json;
     json.object().member("$schema", "https://json-schema.org/draft/2020-12/schema").member("title", title);

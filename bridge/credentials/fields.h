@@ -54,6 +54,10 @@ std::string with_defaults(const Fields& fields, const Json& values);
 std::string masked(const Fields& fields, const Json& values);
 constexpr std::string_view kMask = "***";
 
+/// What is kept when somebody who sees masked() changes it: of a secret that is absent or the mask, the old value. A
+/// member that is null is left out (integrations.md K9).
+std::string merged(const Fields& fields, const Json& given, const Json& old);
+
 /// The fields as JSON Schema 2020-12, whose verdict is that of validate() (integrations.md K1).
 std::string to_json_schema(const Fields& fields, std::string_view title, std::string_view description = {});
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kKeyBase64Length = 44;
 constexpr std::size_t kKeysMax = 16;
+constexpr std::int64_t kRowsMax = 100'000;
 
 /// The bytes of a master key, or nothing for any other text: a key that was cut or typed by hand is no key.
 std::optional<Secret> read_key(const Secret& text) {
@@ -57,6 +58,8 @@ CredentialSettings read_credentials(const ConfigNode& root) {
     CredentialSettings settings;
     const auto node = root["credentials"];
     settings.keys = read_keys(node);
+    settings.rows_max =
+        static_cast<std::size_t>(node.integer("rows_max", static_cast<std::int64_t>(settings.rows_max), 1, kRowsMax));
     node.done();
     return settings;
 }

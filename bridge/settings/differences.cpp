@@ -71,6 +71,15 @@ Facts facts_of(const PollSettings& poll) {
 Facts facts_of(const SourceSettings& source) {
     Facts facts;
     if (source.poll) facts.merge(facts_of(*source.poll));
+    if (source.oauth2) {
+        facts.merge(Facts{{"oauth2.credentials", shown(source.oauth2->credentials)},
+                          {"oauth2.owner", shown(source.oauth2->owner)},
+                          {"oauth2.token_url", shown(source.oauth2->token_url)},
+                          {"oauth2.scope", shown(source.oauth2->scope)},
+                          {"oauth2.client_auth", shown(std::string(source.oauth2->in_header ? "basic" : "body"))},
+                          {"oauth2.margin", shown(source.oauth2->margin)},
+                          {"oauth2.timeout", shown(source.oauth2->timeout)}});
+    }
     if (source.type == "push") facts.merge(facts_of(source.push));
     facts.merge(Facts{{"type", shown(source.type)},
                       {"mapping", shown(source.mapping)},
@@ -175,6 +184,7 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"routes, in order", shown(routes)},
             {"admin.token", hidden(settings.admin_token)},
             {"credentials.key", hidden(settings.credentials.keys)},
+            {"credentials.rows_max", shown_number(static_cast<std::int64_t>(settings.credentials.rows_max))},
             {"log.level", shown(settings.log_level)},
             {"deliver.ca_file (after a restart)", shown(settings.ca_file)},
             {"deliver.in_flight_max", shown_number(settings.in_flight_max)},

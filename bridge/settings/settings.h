@@ -98,6 +98,17 @@ struct AppApiSettings {
     std::string url;  ///< of the Nextcloud
 };
 
+/// `oauth2`: access by tokens that are asked for with stored credentials.
+struct OAuth2Settings {
+    std::string credentials;       ///< their name; their adapter is `oauth2`
+    std::string owner = "global";  ///< whose they are, unless there are only those of all
+    std::string token_url;
+    std::string scope;
+    bool in_header = true;         ///< `client_auth: basic`; else in the body
+    milliseconds margin{300'000};  ///< renewed that long before their end
+    milliseconds timeout{10'000};  ///< of asking for a token
+};
+
 /// What one source says of itself. Keys that do not fit the type are mistakes.
 struct SourceSettings {
     SourceId id;
@@ -107,6 +118,7 @@ struct SourceSettings {
     std::string user;     ///< with `password`: Basic
     Secret password;
     Secret bearer;                            ///< `token`: instead of user and password
+    std::optional<OAuth2Settings> oauth2{};   ///< instead of both; only of type http
     std::optional<AppApiSettings> app_api{};  ///< `login: app_api`: as an ExApp; `user` then is who to act as
     std::vector<Secret> secrets;              ///< `secret`: of push intakes; the first is registered, all are accepted
     bool unverified = false;                  ///< `verify: none`: whoever reaches us is believed
@@ -197,6 +209,7 @@ struct SubscriptionSettings {
 /// Secrets that are kept, encrypted, in the store.
 struct CredentialSettings {
     std::vector<Secret> keys;  ///< master keys, 32 bytes each: the first seals, all open; none: off
+    std::size_t rows_max = 1'000;
 };
 
 struct Settings {

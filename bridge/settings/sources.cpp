@@ -169,10 +169,31 @@ void read_snapshots(const ConfigNode& node, SourceSettings& source) {
         node["snapshots"].complain("a source that is polled needs its snapshots, expected true, or `poll: off`");
 }
 
+std::optional<OAuth2Settings> read_oauth2(const ConfigNode& source) {
+    const auto node = source["oauth2"];
+    if (!node.present()) return std::nullopt;
+    for (const auto* key : {"user", "password", "password_file", "token", "token_file"})
+        if (source[key].present()) source[key].complain("does not go with `oauth2`, expected only one way to log in");
+    OAuth2Settings settings;
+    settings.credentials = node.text("credentials");
+    settings.owner = node.text("owner", settings.owner);
+    settings.token_url = node.url("token_url", true);
+    settings.scope = node.text("scope", "");
+    settings.in_header = node.word("client_auth", {"basic", "body"}, "basic") == "basic";
+    settings.margin = node.duration("margin", settings.margin, 0s, 24h);
+    settings.timeout = node.duration("timeout", settings.timeout, 10ms, 5min);
+    const bool is_owner = settings.owner == "global" || settings.owner.starts_with("register:") ||
+                          settings.owner.starts_with("workspace:");
+    if (!is_owner) node["owner"].complain("expected `global`, `register:<id>` or `workspace:<name>`");
+    node.done();
+    return settings;
+}
+
 /// Polled only. What it asks and how it reads the answer is its adapter's business, which reads the rest of `poll`.
 void read_http_source(const ConfigNode& node, SourceSettings& source) {
     source.url = node.url("url", true);
     read_login(node, source);
+    source.oauth2 = read_oauth2(node);
     source.mapping = node.text("mapping", source.mapping);
     source.intakes_wanted = {"off"};
     source.poll.emplace();

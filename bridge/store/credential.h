@@ -14,9 +14,9 @@ struct CredentialRow {
 
     std::string id;  ///< a UUID, never given twice
     std::string adapter, name;
-    std::string scope;  ///< `global`, `register:<id>` or `workspace:<name>`
-    std::string sealed;  ///< bytes of the vault; empty: not given yet
-    std::string key_id;  ///< of the master key that sealed it
+    std::string scope;           ///< `global`, `register:<id>` or `workspace:<name>`
+    std::string sealed;          ///< bytes of the vault; empty: not given yet
+    std::string key_id;          ///< of the master key that sealed it
     std::uint64_t version = 0;   ///< of the values
     std::uint64_t revision = 0;  ///< of the row: whoever writes it tells which one was read
     Verdict verdict = Verdict::Untested;

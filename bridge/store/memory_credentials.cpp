@@ -26,9 +26,9 @@ Result<CredentialRow> MemoryStore::put_credential(const CredentialRow& row) {
         };
         const auto found = std::find_if(state.credentials.begin(), state.credentials.end(), is_same);
         const bool is_there = found != state.credentials.end();
-        const bool fits = row.revision == 0 ? !is_there && state.credentials.count(row.id) == 0
-                                            : is_there && found->first == row.id &&
-                                                  found->second.revision == row.revision;
+        const bool fits = row.revision == 0
+                              ? !is_there && state.credentials.count(row.id) == 0
+                              : is_there && found->first == row.id && found->second.revision == row.revision;
         if (!fits) return Error{Error::Kind::Conflict, "the credentials were changed by somebody else"};
         auto& stored = state.credentials[row.id];
         const auto created_at = row.revision == 0 ? row.created_at : stored.created_at;

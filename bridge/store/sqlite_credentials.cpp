@@ -10,7 +10,8 @@ constexpr const char* kAll =
     "SELECT id, adapter, name, scope, sealed, key_id, version, revision, verdict, checked_at, message, created_at,"
     " updated_at FROM credentials ORDER BY adapter, name, scope";
 constexpr const char* kInsert =
-    "INSERT INTO credentials (id, adapter, name, scope, sealed, key_id, version, revision, verdict, checked_at, message,"
+    "INSERT INTO credentials (id, adapter, name, scope, sealed, key_id, version, revision, verdict, checked_at, "
+    "message,"
     " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kReplace =
     "UPDATE credentials SET sealed = ?6, key_id = ?7, version = ?8, revision = revision + 1, verdict = ?9,"

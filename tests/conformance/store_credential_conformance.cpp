@@ -61,8 +61,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(there_is_one_of_each_adapter_name_and_scope_and_th
         BOOST_TEST(world.store->put_credential(row).has_value());
     BOOST_CHECK(kind_of(world.store->put_credential(credential("4", "a"))) == Error::Kind::Conflict);
     BOOST_CHECK(kind_of(world.store->put_credential(credential("3", "c"))) == Error::Kind::Conflict);
-    BOOST_TEST((names(*world.store) ==
-                std::vector<std::string>{"github/a/global", "github/a/register:3", "github/b/global"}));
+    BOOST_TEST(
+        (names(*world.store) == std::vector<std::string>{"github/a/global", "github/a/register:3", "github/b/global"}));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(whoever_read_an_older_revision_changes_nothing, Place, Stores) {

@@ -163,7 +163,8 @@ BOOST_FIXTURE_TEST_CASE(K8_rekey_seals_everything_under_the_first_key_and_then_t
     vault.set_keys({kTwo});
     BOOST_TEST((book.values(kGlobal).value().values == kValues && book.values(kNarrow).value().values == kOther));
     BOOST_TEST(book.rekey().value().current == 3);
-    for (const auto& row : store.credentials().value()) BOOST_TEST(row.version == 1U);
+    const auto rows = store.credentials().value();
+    for (const auto& each : rows) BOOST_TEST(each.version == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(K8_a_row_that_no_key_opens_is_told_and_stops_no_other, World) {

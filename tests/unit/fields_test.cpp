@@ -9,8 +9,7 @@ namespace {
 struct Declared {
     Complaints complaints;
     Fields fields;
-    explicit Declared(const std::string& yaml)
-        : fields(read_fields(ConfigNode::parse(yaml, "a.yaml", complaints))) {}
+    explicit Declared(const std::string& yaml) : fields(read_fields(ConfigNode::parse(yaml, "a.yaml", complaints))) {}
     std::vector<std::string> lines() const { return complaints.lines(); }
 };
 
@@ -69,7 +68,8 @@ BOOST_AUTO_TEST_CASE(I5_K3_each_type_right_and_wrong_is_told_by_the_fields_name_
         {R"({"token":"t","hosts":{}})", "hosts: expected array"},
         {R"({"tokn":"S3CR3T","port":"S3CR3T"})", "token: missing; port: expected integer; tokn: unknown field"},
     };
-    for (const auto& [json, expected] : cases) BOOST_TEST_CONTEXT(json) BOOST_TEST(faults_of(given.fields, json) == expected);
+    for (const auto& [json, expected] : cases)
+        BOOST_TEST_CONTEXT(json) BOOST_TEST(faults_of(given.fields, json) == expected);
 }
 
 BOOST_AUTO_TEST_CASE(I5_defaults_stand_in_for_what_is_absent) {
