@@ -95,7 +95,7 @@ public:
           oauth2_tokens(credentials, given.clock,
                         [this](HttpRequest request) { return exchange(transport, std::move(request)); }),
           audit(*store, given.clock, given.log),
-          subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics,
+          subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
           recorder(*store, given.clock, given.log),
           dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
@@ -187,6 +187,8 @@ public:
         plan.with([&](auto& current) { current = fresh; });
         vault.set_keys(fresh->settings.credentials.keys);
         credentials.set_rows_max(fresh->settings.credentials.rows_max);
+        if (const auto sealed = subscribers.book().reseal(); !sealed)
+            tools.log.error("subscription.not_sealed", {{"reason", sealed.error().message}});
         subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
@@ -312,7 +314,7 @@ private:
             return std::make_unique<http_json::JsonPoller>(source, json->second, send, *store, tools.clock);
         auto poller = std::make_unique<http_json::JsonPoller>(
             source, json->second, with_oauth2(*source.oauth2, oauth2_tokens, credentials, send), *store, tools.clock);
-        return std::make_unique<AuthorizedPoller>(*source.oauth2, oauth2_tokens, std::move(poller));
+        return std::make_unique<AuthorizedPoller>(*source.oauth2, oauth2_tokens, credentials, std::move(poller));
     }
 
     /// Sources that had stopped for want of credentials go on.

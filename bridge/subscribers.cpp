@@ -2,12 +2,42 @@
 
 #include <algorithm>
 
+#include "bridge/credentials/sealed_text.h"
+
 namespace orbridge {
 namespace {
 
 constexpr std::size_t kChannelLabelsMax = 100;
 constexpr const char* kNoticeChannel = "Subscription";
 const TargetId kTogether{"subscriptions"};
+
+/// The subscriber chooses its hook and may take another one's after it has gone: product and URL are bound too.
+SealedFor place_of(const Subscription& one, const char* column) {
+    return {"subscriptions", one.hook, {one.product, one.url, column}};
+}
+
+SubscriptionBook::AtRest sealed_by(const Vault& vault, Log& log) {
+    SubscriptionBook::AtRest at_rest;
+    at_rest.seal = [&vault](const Subscription& one) {
+        auto kept = one;
+        kept.secret = seal_text(vault, place_of(one, "secret"), one.secret);
+        kept.secret_before = seal_text(vault, place_of(one, "secret_before"), one.secret_before);
+        return kept;
+    };
+    at_rest.open = [&vault, &log](const Subscription& kept) {
+        auto one = kept;
+        one.secret = open_text(vault, place_of(kept, "secret"), kept.secret);
+        one.secret_before = open_text(vault, place_of(kept, "secret_before"), kept.secret_before);
+        if (is_sealed_text(one.secret) || is_sealed_text(one.secret_before))
+            log.error("subscription.secret_unreadable", {{"hook", one.hook}});
+        return one;
+    };
+    at_rest.is_current = [&vault](const Subscription& kept) {
+        return is_current_text(vault, place_of(kept, "secret"), kept.secret) &&
+               is_current_text(vault, place_of(kept, "secret_before"), kept.secret_before);
+    };
+    return at_rest;
+}
 
 }  // namespace
 
@@ -39,6 +69,7 @@ Subscribers::Subscribers(Tools tools)
           [this](const std::string& product, const std::string& action, const std::string& token, bool success) {
               tools_.metrics.lease_request(product, action, token, success);
           }) {
+    book_.keep_by(sealed_by(tools.vault, tools.log));
     book_.when_noticed([this](const Subscription& to, const std::string& what, const std::string& payload) {
         send_notice(to, what, payload);
     });
@@ -112,7 +143,11 @@ Status Subscribers::load(const Settings& settings) {
     configure(settings);
     if (auto loaded = tokens_.load(); !loaded) return loaded;
     if (auto loaded = catch_up_.load(); !loaded) return loaded;
-    return book_.load();
+    if (auto loaded = book_.load(); !loaded) return loaded;
+    const auto sealed = book_.reseal();  // what was stored before there was a key, or under an older one
+    if (!sealed) return sealed.error();
+    if (*sealed > 0) tools_.log.info("subscription.secrets_sealed", {{"count", *sealed}});
+    return Ok{};
 }
 
 void Subscribers::start() {

@@ -12,6 +12,7 @@
 #include "adapters/subscriber/recipe.h"
 #include "bridge/core/guarded.h"
 #include "bridge/core/ids.h"
+#include "bridge/credentials/vault.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/deliver/transport.h"
 #include "bridge/receive/lease_api.h"
@@ -36,6 +37,7 @@ public:
         Log& log;
         AuditTrail& audit;
         Metrics& metrics;
+        const Vault& vault;  ///< keeps their secrets, if it is on
         /// Told which targets have something new.
         std::function<void(const std::vector<TargetId>&)> wake;
     };

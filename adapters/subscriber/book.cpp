@@ -39,14 +39,17 @@ std::vector<std::uint64_t> registrations_of(const std::vector<SubscriptionBook::
 std::string route_of_registration(std::uint64_t registration) { return "registration " + std::to_string(registration); }
 
 SubscriptionBook::SubscriptionBook(Store& store, const Clock& clock, Log& log)
-    : store_(store), clock_(clock), log_(log) {}
+    : store_(store), clock_(clock), log_(log) {
+    const auto as_it_is = [](const Subscription& one) { return one; };
+    at_rest_ = {as_it_is, as_it_is, [](const Subscription&) { return true; }};
+}
 
 Status SubscriptionBook::load() {
     auto all = store_.subscriptions();
     if (!all) return all.error();
     const auto now = clock_.now();
     for (auto& one : *all) {
-        const auto subscription = std::make_shared<const Subscription>(std::move(one));
+        const auto subscription = std::make_shared<const Subscription>(at_rest_.open(one));
         if (subscription->gone && !runs(*subscription, now)) {
             keep_for_grace(subscription);
         } else {
@@ -54,6 +57,25 @@ Status SubscriptionBook::load() {
         }
     }
     return Ok{};
+}
+
+Result<std::size_t> SubscriptionBook::reseal() {
+    const std::lock_guard change(change_);
+    const auto all = store_.subscriptions();
+    if (!all) return all.error();
+    std::vector<Subscription> changed;
+    for (const auto& one : *all)
+        if (!at_rest_.is_current(one)) changed.push_back(at_rest_.open(one));
+    if (changed.empty()) return std::size_t{0};
+    if (const auto stored = store_again(changed); !stored) return stored.error();
+    return changed.size();
+}
+
+Status SubscriptionBook::store_again(const std::vector<Subscription>& changed) {
+    std::vector<Subscription> sealed;
+    sealed.reserve(changed.size());
+    for (const auto& one : changed) sealed.push_back(at_rest_.seal(one));
+    return store_.update_subscriptions(sealed);
 }
 
 // ---- in memory ------------------------------------------------------------------------------------
@@ -162,7 +184,7 @@ Status SubscriptionBook::add(Subscription subscription, const std::optional<Sinc
         after = *allowed;
     }
     keep_secret_before(subscription, now);
-    const auto registration = store_.put_subscription(subscription);
+    const auto registration = store_.put_subscription(at_rest_.seal(subscription));
     if (!registration) return registration.error();
     subscription.registration = *registration;
     // Before events find it, so that none overtakes what it missed.
@@ -220,7 +242,7 @@ Result<std::vector<std::string>> SubscriptionBook::renew(const LeaseSelector& wh
     }
     std::vector<std::string> hooks;
     if (renewed.empty()) return hooks;
-    if (const auto stored = store_.update_subscriptions(renewed); !stored) return stored.error();
+    if (const auto stored = store_again(renewed); !stored) return stored.error();
     for (auto& one : renewed) {
         hooks.push_back(one.hook);
         replace(std::make_shared<const Subscription>(std::move(one)));
@@ -281,7 +303,7 @@ void SubscriptionBook::take_gone(TimePoint now) {
         if (!known || known->registration != registration) continue;
         auto changed = *known;
         changed.gone = true;
-        if (const auto stored = store_.update_subscriptions({changed}); !stored)
+        if (const auto stored = store_again({changed}); !stored)
             log_.error("subscription.not_stored", {{"hook", hook}, {"reason", stored.error().message}});
         replace(std::make_shared<const Subscription>(changed));
         end_deliveries(changed, DeliveryState::Cancelled, "the subscriber answered 410 Gone", now);
@@ -333,7 +355,7 @@ void SubscriptionBook::remember_ended(const std::vector<SubscriptionPtr>& ended)
         keep_for_grace(one);
     }
     if (grace_.load() == milliseconds{0}) return;  // about to be removed
-    if (const auto stored = store_.update_subscriptions(changed); !stored)
+    if (const auto stored = store_again(changed); !stored)
         log_.error("subscription.not_stored", {{"reason", stored.error().message}});
 }
 

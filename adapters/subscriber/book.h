@@ -41,6 +41,14 @@ public:
     /// All before the first step.
     void when_work(std::function<void()> wake) { wake_ = std::move(wake); }
     void when_noticed(Notify notify) { notify_ = std::move(notify); }
+    /// How a subscription is written to the store, and read from it. Before load().
+    struct AtRest {
+        std::function<Subscription(const Subscription&)> seal, open;
+        std::function<bool(const Subscription&)> is_current;  ///< as seal() would write it
+    };
+    void keep_by(AtRest at_rest) { at_rest_ = std::move(at_rest); }
+    /// Writes those whose secrets are not kept as they would be now. Returns how many.
+    Result<std::size_t> reseal();
     /// What brings a subscription what it missed: where that begins, and to begin.
     struct Late {
         std::function<Result<std::uint64_t>(const Since&)> locate;
@@ -90,6 +98,7 @@ private:
         std::multimap<TimePoint, SubscriptionPtr> forget;        ///< when that is over
     };
 
+    Status store_again(const std::vector<Subscription>& changed);
     void enter(const SubscriptionPtr& subscription);
     void leave(const SubscriptionPtr& subscription);
     void strike(std::uint64_t registration);
@@ -117,6 +126,7 @@ private:
     std::function<void()> wake_ = [] {};
     Notify notify_;
     Late late_;
+    AtRest at_rest_;
     std::atomic<milliseconds> grace_{milliseconds{0}};
     std::atomic<std::size_t> active_max_{static_cast<std::size_t>(-1)};
     Guarded<std::unordered_map<std::string, std::uint64_t>> missed_;

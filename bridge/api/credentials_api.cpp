@@ -28,8 +28,7 @@ Answer faults_answer(const std::vector<FieldFault>& faults, const std::string& i
     json.object().key("error").object().member("code", "invalid").member("message", to_text(faults));
     json.member("field", faults.front().field.empty() ? inside : inside + '.' + faults.front().field);
     json.key("fields").array();
-    for (const auto& fault : faults)
-        json.object().member("field", fault.field).member("message", fault.message).end();
+    for (const auto& fault : faults) json.object().member("field", fault.field).member("message", fault.message).end();
     json.end().end().end();
     return {.status = 422, .body = json.text()};
 }
@@ -144,8 +143,9 @@ Answer CredentialsApi::try_out(const InboundRequest& request, const std::string&
     if (const auto faults = faults_of(form->credentials, values.reveal()); !faults.empty())
         return faults_answer(faults, "credentials");
     const auto config = (*body)->root()["config"];
-    const auto result = parts_.adapters.test({adapter, "", "global"}, Secret(filled(form->credentials, values.reveal())),
-                                             config.present() ? std::string(config.raw()) : "{}");
+    const auto result =
+        parts_.adapters.test({adapter, "", "global"}, Secret(filled(form->credentials, values.reveal())),
+                             config.present() ? std::string(config.raw()) : "{}");
     return result ? test_answer(*result) : error_answer(result.error());
 }
 

@@ -112,8 +112,9 @@ int import_file(ApiClient& api, const Args& args) {
     if (!input) return fail(input.error());
     const auto answer = api.post("/api/v1/import", *input);
     return print(args, answer,
-                 answer ? std::to_string((*answer)->root()["credentials"].size()) + " known; `credentials list` tells "
-                                                                                    "which wait for their values"
+                 answer ? std::to_string((*answer)->root()["credentials"].size()) +
+                              " known; `credentials list` tells "
+                              "which wait for their values"
                         : "");
 }
 

@@ -30,6 +30,14 @@ Status check_name(std::string_view what, std::string_view name) {
     return Error{Error::Kind::Invalid, std::string(what) + ": expected 1 to 200 characters without spaces and `/`"};
 }
 
+bool is_owner_id(std::string_view id) {
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.';
+    };
+    return !id.empty() && id.size() <= kNameLengthMax && std::all_of(id.begin(), id.end(), fits);
+}
+
 Status check(const CredentialName& which) {
     if (auto wrong = check_name("adapter", which.adapter); !wrong) return wrong;
     if (auto wrong = check_name("name", which.name); !wrong) return wrong;
@@ -53,9 +61,10 @@ std::string cut(std::string_view message) {
 Status check_scope(std::string_view scope) {
     if (scope == "global") return Ok{};
     for (const auto owner : kOwners)
-        if (scope.starts_with(owner)) return check_name("scope", scope.substr(owner.size()));
+        if (scope.starts_with(owner) && is_owner_id(scope.substr(owner.size()))) return Ok{};
     return Error{Error::Kind::Invalid,
-                 "scope: expected `global`, or exactly one owner as `register:<id>` or `workspace:<name>`"};
+                 "scope: expected `global`, or exactly one owner as `register:<id>` or `workspace:<name>` of letters, "
+                 "digits, `.`, `_` and `-`"};
 }
 
 // ---- whoever uses credentials

@@ -33,8 +33,9 @@ void add(std::string& form, std::string_view name, std::string_view value) {
 /// `error` of RFC 6749 §5.2 is one of a few words. Anything else may be anything, a secret included.
 std::string error_word(const Json& answer) {
     const auto word = text(answer, "error");
-    const bool is_word = !word.empty() && word.size() <= kErrorLengthMax &&
-                         std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+    const bool is_word =
+        !word.empty() && word.size() <= kErrorLengthMax &&
+        std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
     return is_word ? word : "";
 }
 
@@ -44,7 +45,9 @@ Secret with_token(const Json& values, const Json& answer, const OAuth2Settings& 
     json.object();
     for (const auto* kept : {"client_id", "client_secret"})
         if (values[kept].present()) json.member_raw(kept, values[kept].raw());
-    const auto refresh = answer["refresh_token"].is_string() ? answer["refresh_token"] : values["refresh_token"];
+    // One that comes with client credentials is not wanted: RFC 6749 §4.4.3.
+    const bool is_new = values["refresh_token"].present() && answer["refresh_token"].is_string();
+    const auto refresh = is_new ? answer["refresh_token"] : values["refresh_token"];
     if (refresh.present()) json.member_raw("refresh_token", refresh.raw());
     json.member_raw("access_token", answer["access_token"].raw());
     const auto lifetime = answer["expires_in"].integer().value_or(kLifetimeMax);  // not told: until it is refused

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
-#include <future>
 #include <optional>
 #include <string>
 #include <variant>

@@ -46,9 +46,18 @@ Exchanger with_oauth2(OAuth2Settings settings, OAuth2Tokens& tokens, CredentialB
     };
 }
 
+bool AuthorizedPoller::is_refused_by_now() const {
+    const auto held = book_.values({kOAuth2, settings_.credentials, settings_.owner});
+    return held && held->verdict == CredentialRow::Verdict::Refused;
+}
+
 PollStep AuthorizedPoller::step(const std::string& cursor) {
     const auto token = tokens_.token(settings_);
-    if (token) return inner_->step(cursor);
+    if (token) {
+        auto step = inner_->step(cursor);
+        if (step.trouble && is_refused_by_now()) step.trouble->kind = Trouble::Kind::Credentials;
+        return step;
+    }
     const bool is_final =
         token.error().kind == Error::Kind::NotFound || token.error().kind == Error::Kind::Unauthorized;
     PollStep step;

@@ -30,6 +30,8 @@ Status MemoryStore::update_subscriptions(const std::vector<Subscription>& subscr
             found->second.leased_at = changed.leased_at;
             found->second.lease_end = changed.lease_end;
             found->second.gone = changed.gone;
+            found->second.secret = changed.secret;
+            found->second.secret_before = changed.secret_before;
         }
     });
     return Ok{};

@@ -16,7 +16,8 @@ constexpr const char* kPut =
     " secret_before_until, notices, gone, registered_at, leased_at, lease_end)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING registration";
 constexpr const char* kUpdate =
-    "UPDATE subscriptions SET leased_at = ?2, lease_end = ?3, gone = ?4 WHERE registration = ?1";
+    "UPDATE subscriptions SET leased_at = ?2, lease_end = ?3, gone = ?4, secret = ?5, secret_before = ?6"
+    " WHERE registration = ?1";
 constexpr const char* kRemove = "DELETE FROM subscriptions WHERE registration = ?";
 constexpr const char* kTokens = "SELECT name, hash, created_at, reads FROM api_tokens ORDER BY name";
 constexpr const char* kPutToken =
@@ -88,7 +89,7 @@ Status SqliteStore::update_subscriptions(const std::vector<Subscription>& subscr
     return writer_.write("update subscriptions", [&](Database& db) -> Status {
         for (const auto& one : subscriptions) {
             db.exec(kUpdate, static_cast<std::int64_t>(one.registration), ms(one.leased_at), ms(one.lease_end),
-                    one.gone);
+                    one.gone, std::string_view(one.secret.reveal()), std::string_view(one.secret_before.reveal()));
         }
         return Ok{};
     });

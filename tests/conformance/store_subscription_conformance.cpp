@@ -75,13 +75,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_registration_number_is_never_given_twice, Place,
     BOOST_TEST(world.store->put_subscription(subscription("a", world.clock.time)).value() > first);
 }
 
-BOOST_AUTO_TEST_CASE_TEMPLATE(an_update_changes_lease_and_gone_of_the_same_registration_only, Place, Stores) {
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_update_changes_lease_secrets_and_gone_of_the_same_registration_only, Place, Stores) {
     World<Place> world;
     auto old = subscription("a", world.clock.time);
     old.registration = world.store->put_subscription(old).value();
     auto now = subscription("a", world.clock.time);
     now.registration = world.store->put_subscription(now).value();
     now.url = "ignored";
+    now.secret = Secret("sealed");
+    now.secret_before = Secret("sealed before");
     now.gone = true;
     now.leased_at += seconds{1};
     now.lease_end += seconds{2};
@@ -90,6 +92,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_update_changes_lease_and_gone_of_the_same_regis
     const auto one = world.store->subscriptions().value().at(0);
     BOOST_TEST((one.gone && one.url == "http://10.0.0.5/cb?a=1"));
     BOOST_TEST((one.leased_at == now.leased_at && one.lease_end == now.lease_end));
+    BOOST_TEST((one.secret == now.secret && one.secret_before == now.secret_before));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(deliveries_end_as_expired_when_asked_so, Place, Stores) {

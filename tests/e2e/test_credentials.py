@@ -48,8 +48,10 @@ class Desk:
                     if "token" in desk.refuses:
                         return self.answer(400, {"error": "invalid_client", "error_description": form})
                     count = len(desk.grants)
-                    self.answer(200, {"access_token": f"S3CR3T-access-{count}", "token_type": "bearer",
-                                      "expires_in": desk.lifetime, "refresh_token": f"{REFRESH}-{count}"})
+                    given = {"access_token": f"S3CR3T-access-{count}", "token_type": "bearer", "expires_in": desk.lifetime}
+                    if "refresh_token" in form:
+                        given["refresh_token"] = f"{REFRESH}-{count}"
+                    self.answer(200, given)
 
             def do_GET(self):
                 with desk.lock:
@@ -295,6 +297,41 @@ class Credentials(unittest.TestCase):
         self.bridge.config.write_text(self.configured(two))
         self.bridge.start()
         self.assertEqual({row["values"]["client_id"] for row in self.rows()}, {f"c{i}" for i in range(count)})
+        self.assert_nothing_leaked()
+
+    def test_K9_secrets_of_subscribers_are_sealed_once_there_is_a_key(self):
+        config = f"""listen: 127.0.0.1:0
+store: sqlite:{self.world.folder}/orbridge.db
+mappings: [{ROOT}/mappings/openregister.yaml]
+sources:
+  app: {{type: record, token: record-token-0123456789}}
+subscriptions:
+  products: [openregister]
+  tokens: [{{name: billing, token: lease-token-0123456789}}]
+  allow: [127.0.0.0/8]
+"""
+        keyed = config + f"credentials: {{key_file: {self.key('one.key')}}}\n"
+        self.bridge = self.world.bridge(config).start()
+
+        def register(hook, secret):
+            body = {"url": "http://127.0.0.1:9/cb", "channel": "Object", "leaseTime": 600, "hookId": hook, "secret": secret}
+            answer = json.loads(call("POST", self.bridge.url + "/openregister/webhookAPI/register?apiToken=lease-token-0123456789",
+                                     body, {"Content-Type": "application/json"})[2])
+            self.assertTrue(answer["success"], answer)
+
+        def kept():
+            with sqlite3.connect(f"file:{self.world.folder}/orbridge.db?mode=ro", uri=True) as db:
+                found = dict(db.execute("SELECT hook, secret FROM subscriptions"))
+            db.close()
+            return found
+        register("old", "before-there-was-a-key")
+        self.assertEqual(kept(), {"old": "before-there-was-a-key"})
+        self.bridge.config.write_text(keyed)
+        self.bridge.stop()
+        self.bridge.start()
+        self.assertTrue(kept()["old"].startswith("sealed:"))
+        register("new", SECRET)
+        self.assertTrue(kept()["new"].startswith("sealed:"))
         self.assert_nothing_leaked()
 
     def test_K13_export_wipe_import_fill_in_and_the_test_passes(self):

@@ -149,8 +149,7 @@ BOOST_FIXTURE_TEST_CASE(K9_a_mask_is_no_value_where_there_is_none_to_keep, World
 
 BOOST_FIXTURE_TEST_CASE(K10_a_pin_that_is_declared_secret_is_hidden_and_a_monkey_is_not, World) {
     const auto answer = put(R"({"token":"S3CR3T-1","pin":"S3CR3T-2","monkey":"banana"})");
-    BOOST_TEST(holds(answer.body, R"("values":{"monkey":"banana","token":"***","pin":"***"})") ||
-               holds(answer.body, R"("values":{"token":"***","pin":"***","monkey":"banana"})"));
+    BOOST_TEST(holds(answer.body, R"("values":{"token":"***","pin":"***","monkey":"banana"})"));
 }
 
 BOOST_FIXTURE_TEST_CASE(K11_a_wrong_scope_is_400, World) {

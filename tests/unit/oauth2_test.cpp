@@ -13,7 +13,9 @@ namespace {
 
 class HandClock final : public Clock {
 public:
-    TimePoint now() const override { return time.with([](TimePoint at) { return at; }); }
+    TimePoint now() const override {
+        return time.with([](TimePoint at) { return at; });
+    }
     void advance(milliseconds by) {
         time.with([&](TimePoint& at) { at += by; });
     }
@@ -70,8 +72,7 @@ constexpr const char* kClient = R"({"client_id":"c d","client_secret":"S3CR3T:x"
 constexpr const char* kRefresh = R"({"client_id":"c","refresh_token":"S3CR3T-r1"})";
 
 std::string access_of(const Result<OAuth2Tokens::Token>& token) {
-    BOOST_REQUIRE_MESSAGE(token.has_value(), token.has_value() ? "" : token.error().message);
-    return token->access.reveal();
+    return token ? token->access.reveal() : token.error().message;
 }
 
 }  // namespace
@@ -227,7 +228,7 @@ struct CountingPoller final : Poller {
 
 BOOST_FIXTURE_TEST_CASE(S13_without_credentials_nothing_is_asked_and_the_trouble_says_so, World) {
     int steps = 0;
-    AuthorizedPoller poller(settings, tokens, std::make_unique<CountingPoller>(steps));
+    AuthorizedPoller poller(settings, tokens, book, std::make_unique<CountingPoller>(steps));
     const auto step = poller.step("");
     BOOST_REQUIRE(step.trouble.has_value());
     BOOST_CHECK(step.trouble->kind == Trouble::Kind::Credentials);

@@ -283,6 +283,38 @@ BOOST_AUTO_TEST_CASE(no_more_leases_run_at_once_than_are_allowed) {
     world.add(world.subscription("c"));
 }
 
+BOOST_AUTO_TEST_CASE(K9_secrets_are_written_sealed_and_those_that_were_plain_are_sealed_once_they_can_be) {
+    World world;
+    auto one = world.subscription("a");
+    one.secret = Secret("plain");
+    world.add(one);
+    const auto stored = [&] { return world.store.subscriptions().value().at(0).secret.reveal(); };
+    BOOST_TEST(stored() == "plain");
+    SubscriptionBook book(world.store, world.clock, world.log);
+    book.keep_by({[](const Subscription& plain) {
+                      auto kept = plain;
+                      kept.secret = Secret("#" + plain.secret.reveal());
+                      return kept;
+                  },
+                  [](const Subscription& kept) {
+                      auto plain = kept;
+                      if (!kept.secret.reveal().empty() && kept.secret.reveal().front() == '#')
+                          plain.secret = Secret(kept.secret.reveal().substr(1));
+                      return plain;
+                  },
+                  [](const Subscription& kept) { return kept.secret.reveal().starts_with('#'); }});
+    BOOST_REQUIRE(book.load().has_value());
+    BOOST_TEST(book.reseal().value() == 1U);
+    BOOST_TEST(book.reseal().value() == 0U);
+    BOOST_TEST(stored() == "#plain");
+    BOOST_REQUIRE(book.renew({"a", std::nullopt}, world.clock.now(), world.clock.now() + 90s).has_value());
+    BOOST_TEST(stored() == "#plain");
+    BOOST_TEST(book.callable("a", world.clock.now())->secret.reveal() == "plain");
+    one.secret = Secret("other");
+    BOOST_REQUIRE(book.add(one, std::nullopt).has_value());
+    BOOST_TEST(stored() == "#other");
+}
+
 BOOST_AUTO_TEST_CASE(the_signature_is_that_of_standard_webhooks) {
     // The example of the Standard Webhooks specification.
     BOOST_TEST(standard_signature({Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
