@@ -6,6 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "bridge/adapt/adapter.h"
+#include "bridge/adapt/use.h"
+#include "bridge/core/clock.h"
+#include "bridge/deliver/outbound_policy.h"
 #include "bridge/deliver/recipe.h"
 #include "bridge/settings/settings.h"
 
@@ -14,16 +18,24 @@ namespace orbridge {
 /// What adapters tell while they work; any may be empty. Called from any thread.
 struct AdapterHooks {
     /// Texts of an event that were changed so that the target does not act upon them: `reference`, `mended`.
-    std::function<void(const TargetId& target, std::string_view what, int count)> changed;
+    std::function<void(const TargetId& target, std::string_view what, int count)> changed{};
+    CredentialAccess credentials{};
+    std::function<TimePoint()> now{};  ///< empty: the system's clock
+};
+
+/// What there is to make targets of: native adapters are code, the others were declared in files.
+struct AdapterBox {
+    Adapters declared;
+    std::shared_ptr<const OutboundPolicy> policy;  ///< for addresses that are not from the configuration
 };
 
 /// The recipe of one target. Reads the adapter's keys and does no I/O besides secrets' files; an unknown
 /// adapter and wrong keys are complained about at the target's place in the file. The result is only to be used
 /// if there are no complaints; it is never empty unless there are.
 std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vector<RouteSettings>& routes,
-                                    const AdapterHooks& hooks = {});
+                                    const AdapterBox& box, const AdapterHooks& hooks = {});
 
 /// The names that `adapter:` may have.
-std::vector<std::string> adapter_names();
+std::vector<std::string> adapter_names(const Adapters& declared);
 
 }  // namespace orbridge

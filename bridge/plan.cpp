@@ -1,5 +1,6 @@
 #include "bridge/plan.h"
 
+#include "bridge/adapt/loader.h"
 #include "bridge/normalize/mapping.h"
 #include "bridge/normalize/mapping_loader.h"
 #include "bridge/settings/values.h"
@@ -62,6 +63,13 @@ void check_mapping(const SourceSettings& source, const MappingSet& mappings) {
                                        suggestion(source.mapping, mappings.source_types()));
 }
 
+std::shared_ptr<const OutboundPolicy> policy_of(const AdapterSettings& settings, Complaints& complaints) {
+    auto policy = OutboundPolicy::make(settings.allow);
+    if (policy) return std::make_shared<const OutboundPolicy>(std::move(*policy));
+    complaints.add("", "adapters.allow", policy.error().message);
+    return nullptr;
+}
+
 }  // namespace
 
 std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints) {
@@ -75,7 +83,9 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
             json_polls[source.id] = http_json::read_json_poll((*source.node)["poll"], source);
     }
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
-    for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, hooks);
+    Complaints left_out;
+    const AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints)};
+    for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
     Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);
     for (const auto& source : settings.sources) check_mapping(source, *mappings);
@@ -84,6 +94,8 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
                                              {std::move(sources), Normalizer(std::move(mappings)), std::move(router)},
                                              std::move(recipes),
                                              std::move(json_polls),
+                                             box.declared,
+                                             left_out.lines(),
                                              std::move(source_at)});
 }
 

@@ -351,10 +351,13 @@ void Dispatcher::send(const FlightPtr& flight) {
 void Dispatcher::sent(const FlightPtr& flight, Transport::Finished finished) {
     flight->duration += finished.duration;
     if (given_back(flight, finished.exchange)) return;
-    if (const auto* failure = std::get_if<TransportFailure>(&finished.exchange))
-        return conclude(flight, retry_after_failure(*failure, ""), nullptr);
+    if (const auto* failure = std::get_if<TransportFailure>(&finished.exchange)) {
+        auto retry = retry_after_failure(*failure, "");
+        retry.reason = flight->recipe->shown(std::move(retry.reason));
+        return conclude(flight, retry, nullptr);
+    }
     const auto& response = std::get<HttpResponse>(finished.exchange);
-    conclude(flight, flight->recipe->outcome_of(flight->claim.delivery, response), &response);
+    conclude(flight, flight->recipe->outcome_on(flight->claim.delivery, flight->claim.route, response), &response);
 }
 
 /// At a stop, what was certainly not seen by the other side is no attempt.
@@ -377,7 +380,7 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const
                       .status = response != nullptr ? response->status : 0,
                       .outcome = word_for(outcome),
                       .reason = reason_of(outcome),
-                      .answer = response != nullptr ? response->body : std::string()};
+                      .answer = response != nullptr ? flight->recipe->shown(response->body) : std::string()};
     const auto* retry = std::get_if<Retry>(&outcome);
     const double random = retry != nullptr ? random_.unit() : 0;
     const auto now = clock_.now();

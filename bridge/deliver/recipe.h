@@ -30,6 +30,13 @@ public:
     /// not be sent any more (it expires).
     virtual Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const = 0;
     virtual Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const = 0;
+    /// The same where it depends on the route, too.
+    virtual Outcome outcome_on(const Delivery& delivery, const std::string& /*route*/,
+                               const HttpResponse& response) const {
+        return outcome_of(delivery, response);
+    }
+    /// What of an answer, or of a reason, may be kept and shown: without secrets of ours that it repeats.
+    virtual std::string shown(std::string text) const { return text; }
 
     /// Asked instead of the request when an earlier attempt's end was unclear. Nothing: just repeat.
     virtual std::optional<HttpRequest> inquiry_for(const Delivery&) const { return std::nullopt; }

@@ -25,6 +25,10 @@ void Complaints::add(std::string where, std::string path, std::string what) {
     lines_.push_back({std::move(where), std::move(path), std::move(what)});
 }
 
+void Complaints::take(Complaints other) {
+    for (auto& line : other.lines_) lines_.push_back(std::move(line));
+}
+
 std::vector<std::string> Complaints::lines() const {
     auto sorted = lines_;
     std::stable_sort(sorted.begin(), sorted.end(),

@@ -19,6 +19,8 @@ class Complaints {
 public:
     void add(std::string where, std::string path, std::string what);
     bool empty() const { return lines_.empty(); }
+    /// Adds those of another.
+    void take(Complaints other);
     /// In order of file, line and column.
     std::vector<std::string> lines() const;
 

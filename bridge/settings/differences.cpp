@@ -143,7 +143,9 @@ Facts facts_of(const RouteSettings& route) {
                    {"loop.marker", shown(route.loop.marker)},
                    {"loop.limit", shown_number(route.loop.limit)},
                    {"loop.window", shown(route.loop.window)},
-                   {"interpolation", shown(route.interpolation)}};
+                   {"interpolation", shown(route.interpolation)},
+                   {"task", shown(route.task)},
+                   {"params", hidden(route.node ? (*route.node)["params"].fingerprint() : "")}};
     for (const auto& condition : route.when) facts["when.payload." + condition.path] = shown(condition.any_of);
     return facts;
 }
@@ -182,6 +184,8 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"backlog.warn_at", shown(format_number(settings.backlog.warn_at))},
             {"mappings", shown(settings.mappings)},
             {"routes, in order", shown(routes)},
+            {"adapters.folders", shown(settings.adapters.folders)},
+            {"adapters.allow", shown(settings.adapters.allow)},
             {"admin.token", hidden(settings.admin_token)},
             {"credentials.key", hidden(settings.credentials.keys)},
             {"credentials.rows_max", shown_number(static_cast<std::int64_t>(settings.credentials.rows_max))},

@@ -157,6 +157,30 @@ std::vector<std::string> read_mappings(const ConfigNode& root) {
     return files;
 }
 
+/// Those that come with the program stand first; who has more names their folders.
+AdapterSettings read_adapters(const ConfigNode& root) {
+    AdapterSettings adapters;
+    const auto node = root["adapters"];
+    for (const auto& shipped : {root.beside("adapters"), root.beside("../adapters"),
+                                std::string("/usr/share/orbridge/adapters")}) {
+        if (!is_file((fs::path(shipped) / "http.yaml").string())) continue;
+        adapters.folders.push_back(absolute(shipped));
+        break;
+    }
+    for (const auto& item : node["folders"].one_or_list()) {
+        const auto name = item.as_text();
+        if (!name) continue;
+        const auto folder = absolute(item.beside(*name));
+        std::error_code ignored;
+        if (!fs::is_directory(folder, ignored)) item.complain("there is no such folder");
+        else if (std::find(adapters.folders.begin(), adapters.folders.end(), folder) == adapters.folders.end())
+            adapters.folders.push_back(folder);
+    }
+    adapters.allow = node.texts("allow", {});
+    node.done();
+    return adapters;
+}
+
 }  // namespace
 
 const char* to_text(LoopSettings::Policy policy) {
@@ -187,6 +211,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.replay = read_replay(root);
     settings.backlog = read_backlog(root);
     settings.mappings = read_mappings(root);
+    settings.adapters = read_adapters(root);
     settings.exapp = read_exapp(root, settings.http);
     settings.sources = read_sources(root, settings.exapp);
     check_replay_memory(settings.sources, settings.store.retention_finished);

@@ -138,6 +138,12 @@ struct SourceSettings {
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };
 
+/// Where adapter files are, and where requests may go whose address is not from the configuration.
+struct AdapterSettings {
+    std::vector<std::string> folders;  ///< absolute; those that come with the program first
+    std::vector<std::string> allow;    ///< hosts and blocks besides public addresses
+};
+
 struct TargetSettings {
     TargetId id;
     std::string adapter;
@@ -178,6 +184,8 @@ struct RouteSettings {
     bool latest_only = false;  ///< `coalesce: latest`: a newer one of the subject ends those that still wait
     LoopSettings loop{};
     std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
+    std::string task;           ///< of the targets' adapter, instead of the one that the target names
+    std::optional<ConfigNode> node{};  ///< its `params` are read with the targets'
 };
 
 /// Leased subscribers. Without the section there are none, and the lease API answers 404.
@@ -221,6 +229,7 @@ struct Settings {
     ReplaySettings replay;
     BacklogSettings backlog;
     std::vector<std::string> mappings;  ///< files, absolute
+    AdapterSettings adapters{};
     std::vector<SourceSettings> sources;
     std::vector<TargetSettings> targets;
     std::vector<RouteSettings> routes;

@@ -153,6 +153,9 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
     if (route.latest_only && !route.ordered) node["coalesce"].complain("needs `order: subject`");
     route.loop = read_loop(node["loop"]);
     route.interpolation = node.word("interpolation", {"neutralise", "refuse", "pass"}, "");
+    route.task = node.text("task", "");
+    (void)node["params"];  // read with the target's adapter
+    route.node = node;
     node.done();
     return route;
 }

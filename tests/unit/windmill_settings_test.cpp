@@ -77,10 +77,10 @@ BOOST_AUTO_TEST_CASE(the_registry_makes_recipes_by_name_and_complains_about_unkn
     Complaints complaints;
     const auto node =
         ConfigNode::parse("adapter: windmill\nurl: https://w/api/w/m/jobs/run/p/f/a/b\ntoken: x\n", "f", complaints);
-    BOOST_TEST((make_recipe(target_of(node), {}) != nullptr));
+    BOOST_TEST((make_recipe(target_of(node), {}, {}) != nullptr));
     BOOST_TEST(complaints.empty());
     const auto wrong = ConfigNode::parse("adapter: windmil\n", "f", complaints);
-    BOOST_TEST((make_recipe(target_of(wrong), {}) == nullptr));
+    BOOST_TEST((make_recipe(target_of(wrong), {}, {}) == nullptr));
     BOOST_TEST(complaints.lines().size() == 1u);
     BOOST_TEST(complaints.lines().at(0).find("windmill") != std::string::npos);
 }

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bridge/adapt/template.h"
+#include "bridge/core/clock.h"
+#include "bridge/credentials/fields.h"
+
+/// What an adapter file says (docs/integrations.md): one outside system with its credentials, its settings, its tasks
+/// and its test.
+///
+/// Of kind `http` the file says all of it. A native adapter has a file of the same form, with a `kind` of its own:
+/// there `credentials`, `config` and the tasks' `title`, `description` and `params` are declared, and what happens is
+/// code. So forms, checks, tests and results look alike. To add one: a word in kNativeKinds, `adapters/<kind>.yaml`,
+/// a folder `adapters/<kind>/` whose recipe is made from an AdapterUse (use.h) and which is a TaskRunner (use.h), and a
+/// line in adapters/registry.cpp.
+namespace orbridge {
+
+/// Kinds of adapter files besides `http`, whose tasks are code.
+inline const std::vector<std::string> kNativeKinds = {"smtp", "postgresql"};
+
+/// Which answers something is said of. All that is given must hold.
+struct AnswerMatch {
+    std::vector<int> status;                                            ///< one of them; empty: see each use
+    std::vector<std::string> text;                                      ///< the whole body, trimmed, is one of them
+    std::vector<std::pair<std::string, std::vector<std::string>>> json;  ///< the value at a path is one of these
+    std::vector<std::pair<std::string, std::string>> headers;           ///< equal
+};
+
+/// What an answer means for what is to become of the delivery.
+enum class AnswerClass : std::uint8_t {
+    Delivered,
+    Trouble,       ///< again, later
+    RateLimited,   ///< again, when it says so
+    Unauthorized,  ///< the credentials are refused: heals by someone's hand
+    Rejected,      ///< never again
+};
+
+struct AnswerRule {
+    AnswerMatch match;
+    AnswerClass is = AnswerClass::Rejected;
+};
+
+/// One exchange of a task, and how its answer is read.
+struct ExchangeSpec {
+    std::string name;  ///< of a step
+    std::string when;  ///< used only if this variable has a value; empty: always
+    std::string method = "GET";
+    Template url;   ///< a whole address; empty: the base and `path`
+    Template path;  ///< begins with `/`
+    std::vector<std::pair<std::string, Template>> query;
+    std::vector<std::pair<std::string, Template>> headers;
+    Tree json;
+    std::vector<std::pair<std::string, Template>> form;
+    Template text;
+    std::string content_type;  ///< of `text`
+    AnswerMatch expect;        ///< without a status: any of 2xx
+    std::vector<AnswerRule> classes;
+    Template error;    ///< what the other side calls the failure
+    Template message;  ///< of a success
+    Tree data;
+};
+
+struct Task {
+    std::string name, title, description;
+    Fields params;
+    /// One after the other, each seeing `steps.<name>`; the first failure ends it. Of `either` the first whose `when`
+    /// holds stands for the step. Never empty for kind `http`.
+    std::vector<std::vector<ExchangeSpec>> steps;
+    /// Sending it twice does no harm. Else it is not sent again once it may have arrived (integrations.md I13).
+    bool repeatable = false;
+    milliseconds timeout{10'000};
+    std::size_t answer_bytes_max = 1 << 20;
+};
+
+/// How requests show who sends them.
+struct AuthSpec {
+    enum class How : std::uint8_t { None, Bearer, Basic, Headers, AwsSigV4 } how = How::None;
+    Template bearer, user, password;
+    std::vector<std::pair<std::string, Template>> headers;
+    Template access_key, secret_key, region, service;
+    std::string when;  ///< only if this variable has a value
+};
+
+/// Immutable; safe from any thread.
+struct Adapter {
+    std::string name, title, description, kind, file;
+    Template base_url;
+    AuthSpec auth;
+    std::vector<std::pair<std::string, Template>> headers;
+    Fields credentials;
+    Fields config;
+    Task test;
+    std::map<std::string, Task, std::less<>> tasks;
+
+    bool is_native() const { return kind != "http"; }
+};
+
+/// By name.
+using Adapters = std::map<std::string, std::shared_ptr<const Adapter>, std::less<>>;
+
+}  // namespace orbridge

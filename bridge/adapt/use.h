@@ -1,0 +1,124 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/adapt/adapter.h"
+#include "bridge/core/delivery.h"
+#include "bridge/credentials/book.h"
+#include "bridge/deliver/transport.h"
+#include "bridge/settings/settings.h"
+
+namespace orbridge {
+
+/// Credentials that are kept in the store. Empty outside of the daemon. Called from any thread.
+struct CredentialAccess {
+    std::function<Result<HeldCredential>(const CredentialName&)> values{};
+    std::function<void(const HeldCredential&, bool valid, const std::string& message)> report{};
+};
+
+/// Texts that must not be shown: they, and what they look like in a URL, in JSON and in Base64, become `***`.
+class Mask {
+public:
+    /// The values that are secret by their declaration.
+    Mask(const Fields& fields, const Json& values);
+    Mask() = default;
+    /// What else holds secrets, such as user and password together.
+    void add(const std::string& secret);
+    std::string operator()(std::string text) const;
+
+private:
+    std::vector<std::string> secrets_;  ///< the longest first
+};
+
+/// What a task came to, for people and for the steps behind it (integrations.md I8).
+struct StepReport {
+    std::string name;
+    bool success = false;
+    std::string message;
+    milliseconds duration{0};
+};
+struct TaskResult {
+    bool success = false;
+    std::string message;
+    std::string data{};               ///< JSON; empty: none
+    std::vector<StepReport> steps{};  ///< of a task with `steps`
+    std::string params{};             ///< JSON, what is secret masked
+};
+
+/// What runs a target's tasks by hand. A recipe or target that has tasks is one, too.
+class TaskRunner {
+public:
+    virtual ~TaskRunner() = default;
+    virtual const Adapter& adapter() const = 0;
+    /// Waits for the other side; from any thread but the transport's. Never fails otherwise than in the result, which
+    /// holds no secret. `params` is a JSON object; what the target's configuration says of them does not count.
+    virtual TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const = 0;
+};
+
+/// One target's use of an adapter: which task with which parameters for which route, with which credentials. What a
+/// native adapter's recipe is made from as well. Immutable; safe from any thread.
+class AdapterUse {
+public:
+    /// Reads `task`, `params`, `credentials`, `config` and `base_url` of the target, and `task` and `params` of the
+    /// routes that lead to it; what is wrong goes to the nodes' complaints. Calls done() on the target's node.
+    AdapterUse(const TargetSettings& target, const std::vector<RouteSettings>& routes,
+               std::shared_ptr<const Adapter> adapter, CredentialAccess access);
+
+    const Adapter& adapter() const { return *adapter_; }
+    const TargetId& target() const { return target_; }
+    const std::string& base_url() const { return base_url_; }  ///< of the target; empty: the adapter's
+    /// The name of the stored credentials; empty: they stand in the configuration, or there are none.
+    const std::string& stored_credentials() const { return stored_; }
+
+    /// The task of a route; nothing: neither it nor the target names one.
+    const Task* task_on(const std::string& route) const;
+    const Task* task(const std::string& name) const;
+    /// The task's parameters out of an event, with their defaults, checked. Invalid: what is wrong with which.
+    Result<std::string> params_for(const Delivery& delivery, const std::string& route) const;
+    /// The same for parameters that somebody gives.
+    Result<std::string> checked(const Task& task, const std::string& params) const;
+
+    struct Ready {
+        Scope scope;  ///< `credentials` and `config`
+        Mask mask;
+        std::optional<HeldCredential> held{};
+    };
+    /// Unavailable, `credentials_required: …`: they are not there.
+    Result<Ready> ready() const;
+    /// Those of before they are stored.
+    Result<Ready> ready_with(const Secret& credentials) const;
+    /// Told for stored ones only.
+    void report(const Ready& ready, bool valid, const std::string& message) const;
+
+private:
+    struct Assignment {
+        const Task* task = nullptr;
+        Tree params;
+    };
+    void read_credentials(const ConfigNode& node);
+    void read_routes(const ConfigNode& node, const std::vector<RouteSettings>& routes);
+    Assignment assign(const std::string& task, const ConfigNode& task_node, const ConfigNode& own,
+                      const std::optional<ConfigNode>& over) const;
+    void check_params(const Task& task, const Tree& params, const ConfigNode& node) const;
+    const Assignment* assignment(const std::string& route) const;
+
+    TargetId target_;
+    std::shared_ptr<const Adapter> adapter_;
+    CredentialAccess access_;
+    std::string base_url_;
+    std::string stored_;
+    Secret inline_;      ///< JSON
+    std::string config_;  ///< JSON
+    Assignment own_;
+    std::map<std::string, Assignment> by_route_;
+};
+
+/// The record of an event as templates see it.
+std::string event_json(const Delivery& delivery);
+
+}  // namespace orbridge
