@@ -68,6 +68,16 @@ std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vec
     return nullptr;
 }
 
+Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapter>& adapter, const Json& config,
+                                               const AdapterBox& box) {
+    if (adapter->is_native())
+        return Error{Error::Kind::Invalid, "kind " + adapter->kind + " is not built into this program"};
+    auto use = AdapterUse::trial(adapter, config);
+    if (!use) return use.error();
+    return std::unique_ptr<TaskRunner>(std::make_unique<http_tasks::TaskRecipe>(
+        std::move(*use), http_tasks::TaskLimits{}, box.policy, [] { return SystemClock().now(); }));
+}
+
 std::vector<std::string> adapter_names(const Adapters& declared) {
     std::vector<std::string> names;
     for (const auto& [name, factory] : factories()) names.push_back(name);

@@ -35,6 +35,11 @@ struct AdapterBox {
 std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                     const AdapterBox& box, const AdapterHooks& hooks = {});
 
+/// For trying credentials of an adapter out before any target uses them. Invalid: `config`, or the adapter's kind is
+/// not built in.
+Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapter>& adapter, const Json& config,
+                                               const AdapterBox& box);
+
 /// The names that `adapter:` may have.
 std::vector<std::string> adapter_names(const Adapters& declared);
 

@@ -9,6 +9,7 @@
 #include "adapters/http_json/poller.h"
 #include "adapters/openregister/poller.h"
 #include "adapters/source_registrar.h"
+#include "bridge/api/adapters_api.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/credentials_api.h"
 #include "bridge/api/document.h"
@@ -59,10 +60,36 @@ std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
     return targets;
 }
 
-AdapterHooks adapter_hooks(Metrics& metrics) {
-    return {.changed = [&metrics](const TargetId& target, std::string_view what, int count) {
-        metrics.changed(target, std::string(what), count);
-    }};
+/// The book of credentials, for recipes, which are made before it and may be asked after it has gone.
+using BookPlace = std::shared_ptr<Guarded<CredentialBook*>>;
+
+CredentialAccess access_to(const BookPlace& place) {
+    CredentialAccess access;
+    access.values = [place](const CredentialName& which) {
+        return place->with([&](CredentialBook* book) -> Result<HeldCredential> {
+            if (book == nullptr) return Error{Error::Kind::Unavailable, "the store is closed"};
+            return book->values(which);
+        });
+    };
+    access.report = [place](const HeldCredential& held, bool valid, const std::string& message) {
+        place->with([&](CredentialBook* book) {
+            if (book != nullptr) book->report(held, valid, message);
+        });
+    };
+    return access;
+}
+
+AdapterHooks adapter_hooks(Metrics& metrics, const BookPlace& book) {
+    return {.changed =
+                [&metrics](const TargetId& target, std::string_view what, int count) {
+                    metrics.changed(target, std::string(what), count);
+                },
+            .credentials = access_to(book),
+            .now = {}};
+}
+
+void tell_faults(Log& log, const Plan& plan) {
+    for (const auto& line : plan.adapter_faults) log.warn("adapter.left_out", {{"reason", line}});
 }
 
 void count_attempt(Metrics& metrics, const Settle& settle) {
@@ -80,7 +107,7 @@ void count_attempt(Metrics& metrics, const Settle& settle) {
 class App::Parts {
 public:
     Parts(std::unique_ptr<Metrics> counted, std::shared_ptr<const Plan> first, Tools given,
-          std::unique_ptr<Store> opened, Secret admin_token)
+          std::unique_ptr<Store> opened, Secret admin_token, BookPlace book)
         : tools(given),
           metrics_owned(std::move(counted)),
           metrics(*metrics_owned),
@@ -91,6 +118,7 @@ public:
           ids(given.clock, given.random),
           vault(now()->settings.credentials.keys, given.random),
           credentials(*store, vault, given.clock, ids, given.log),
+          book_place(std::move(book)),
           transport(curl_settings()),
           oauth2_tokens(credentials, given.clock,
                         [this](HttpRequest request) { return exchange(transport, std::move(request)); }),
@@ -124,6 +152,7 @@ public:
           subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
                              [this] { return subscribers.lease_max(); }}),
+          adapters_api(adapters_parts()),
           credentials_api({credentials, adapter_catalogue(), given.log, audit,
                            [this](const InboundRequest& request) { return admin.refuse(request); }}),
           housekeeper(*store, given.clock, given.log,
@@ -131,7 +160,15 @@ public:
                       {now()->settings.store.retention_audit, now()->settings.store.audit_rows_max},
                       [this] { return snapshot_retention(); }) {}
 
+    ~Parts() {
+        book_place->with([](CredentialBook*& book) { book = nullptr; });
+    }
+    Parts(const Parts&) = delete;
+    Parts& operator=(const Parts&) = delete;
+
     Status start() {
+        book_place->with([this](CredentialBook*& book) { book = &credentials; });
+        tell_faults(tools.log, *now());
         connect();
         if (auto known = know_incarnation(); !known) return known;
         if (auto loaded = subscribers.load(now()->settings); !loaded) return loaded;
@@ -179,8 +216,9 @@ public:
     }
 
     void reload(Settings settings, Complaints& complaints) {
-        auto fresh = make_plan(std::move(settings), adapter_hooks(metrics), complaints);
+        auto fresh = make_plan(std::move(settings), adapter_hooks(metrics, book_place), complaints);
         if (!complaints.empty()) return;
+        tell_faults(tools.log, *fresh);
         const auto before = now();
         for (const auto& line : differences(before->settings, fresh->settings))
             tools.log.info("reload.changed", {{"what", line}});
@@ -334,22 +372,42 @@ private:
         });
     }
 
+    AdaptersApi::Parts adapters_parts() {
+        return {.adapters =
+                    [this] {
+                        auto current = now();
+                        return std::shared_ptr<const AdapterBox>(current, &current->adapters);
+                    },
+                .faults = [this] { return now()->adapter_faults; },
+                .recipes =
+                    [this] {
+                        auto current = now();
+                        return std::shared_ptr<const Recipes>(current, &current->recipes);
+                    },
+                .transport = transport,
+                .audit = audit,
+                .refuse = [this](const InboundRequest& request) { return admin.refuse(request); }};
+    }
+
     /// What of an adapter's kind comes with the program itself: logging in at sources.
     AdapterCatalogue adapter_catalogue() {
         AdapterCatalogue catalogue;
-        catalogue.forms = [] {
+        catalogue.forms = [this] {
             AdapterForm oauth2;
             oauth2.adapter = kOAuth2;
             oauth2.title = "OAuth 2";
             oauth2.description = "Client credentials, or a refresh token, of sources with `oauth2`";
             oauth2.credentials = oauth2_fields();
-            return std::vector<AdapterForm>{std::move(oauth2)};
+            auto forms = adapters_api.forms();
+            forms.push_back(std::move(oauth2));
+            return forms;
         };
         catalogue.test = [this](const CredentialName& which, const Secret& values, const std::string& config) {
+            if (which.adapter != kOAuth2) return adapters_api.try_out(which, values, config);
             return test_credentials(which, values, config);
         };
         catalogue.users = [this](const std::string& adapter, const std::string& name) {
-            std::vector<std::string> users;
+            auto users = adapters_api.users(adapter, name);
             for (const auto& source : now()->settings.sources)
                 if (adapter == kOAuth2 && source.oauth2 && source.oauth2->credentials == name)
                     users.push_back("source " + source.id.value);
@@ -694,6 +752,11 @@ private:
     void add_credentials(RouteTable& table) {
         using Request = const InboundRequest&;
         using Values = const PathValues&;
+        table.add("GET", "/api/v1/adapters", [this](Request r, Values) { return adapters_api.list(r); });
+        table.add("POST", "/api/v1/targets/{name}/tasks/{task}",
+                  [this](Request r, Values v) { return adapters_api.run(r, v["name"], v["task"]); });
+        table.add("POST", "/api/v1/targets/{name}/test",
+                  [this](Request r, Values v) { return adapters_api.test(r, v["name"]); });
         auto& api = credentials_api;
         table.add("GET", "/api/v1/adapters/{name}/form",
                   [&api](Request r, Values v) { return api.form(r, v["name"]); });
@@ -748,6 +811,7 @@ private:
     IdMaker ids;
     Vault vault;
     CredentialBook credentials;
+    BookPlace book_place;
     CurlTransport transport;
     OAuth2Tokens oauth2_tokens;
     AuditTrail audit;
@@ -765,6 +829,7 @@ private:
     SnapshotWaiters waiters;
     SnapshotsApi snapshots_api;
     SubscriptionsApi subscriptions_api;
+    AdaptersApi adapters_api;
     CredentialsApi credentials_api;
     Housekeeper housekeeper;
     std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us
@@ -786,7 +851,8 @@ App::~App() { stop(); }
 
 Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, Complaints& complaints) {
     auto metrics = std::make_unique<Metrics>();
-    auto plan = make_plan(settings, adapter_hooks(*metrics), complaints);
+    const auto book = std::make_shared<Guarded<CredentialBook*>>();
+    auto plan = make_plan(settings, adapter_hooks(*metrics, book), complaints);
     if (!complaints.empty()) return Error{Error::Kind::Invalid, "the configuration has mistakes"};
     auto store = open_store(settings.store, tools.clock, tools.log);
     if (!store) return store.error();
@@ -798,7 +864,8 @@ Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, C
         token = std::move(*made);
     }
     auto parts =
-        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token));
+        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token),
+                                book);
     auto app = std::unique_ptr<App>(new App(std::move(parts)));
     if (auto started = app->parts_->start(); !started) return started.error();
     return app;

@@ -84,7 +84,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     }
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     Complaints left_out;
-    const AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints)};
+    AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints)};
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
     Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);
@@ -94,7 +94,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
                                              {std::move(sources), Normalizer(std::move(mappings)), std::move(router)},
                                              std::move(recipes),
                                              std::move(json_polls),
-                                             box.declared,
+                                             std::move(box),
                                              left_out.lines(),
                                              std::move(source_at)});
 }

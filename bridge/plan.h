@@ -19,7 +19,7 @@ struct Plan {
     IngestPlan ingest;
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     std::map<SourceId, http_json::JsonPollSettings> json_polls;  ///< of the sources of type http
-    Adapters adapters;                         ///< that were declared in files
+    AdapterBox adapters;
     std::vector<std::string> adapter_faults{};  ///< of files that were left out; one line each
     std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
 };

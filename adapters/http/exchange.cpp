@@ -19,7 +19,7 @@ bool holds(const std::string& when, const Scope& scope) {
     return value.present() && !value.is_null() && value.string() != std::string();
 }
 
-Result<std::string> pairs_of(const std::vector<std::pair<std::string, Template>>& pairs, const Scope& scope) {
+Result<std::string> pairs_of(const std::vector<std::pair<std::string, ValueTemplate>>& pairs, const Scope& scope) {
     std::string text;
     for (const auto& [name, value] : pairs) {
         if (value.json(scope).empty()) continue;  // one variable, and it is absent
@@ -52,7 +52,7 @@ Result<std::string> address(const ExchangeSpec& spec, const Writing& writing, co
     return url;
 }
 
-Status add_headers(const std::vector<std::pair<std::string, Template>>& from, const Scope& scope, Headers& headers) {
+Status add_headers(const std::vector<std::pair<std::string, ValueTemplate>>& from, const Scope& scope, Headers& headers) {
     for (const auto& [name, value] : from) {
         const auto text = value.text(scope, Encoding::Header);
         if (!text) return text.error();
@@ -84,7 +84,7 @@ Status add_body(const ExchangeSpec& spec, const Scope& scope, HttpRequest& reque
 
 Status add_auth(const AuthSpec& auth, const Writing& writing, const Scope& scope, HttpRequest& request, Mask& mask) {
     if (!holds(auth.when, scope)) return Ok{};
-    const auto text = [&](const Template& from) {
+    const auto text = [&](const ValueTemplate& from) {
         auto made = from.text(scope, Encoding::Header);
         return made ? *made : std::string();  // nothing can be wrong in a header: control characters are gone
     };
@@ -99,7 +99,7 @@ Status add_auth(const AuthSpec& auth, const Writing& writing, const Scope& scope
             request.headers.push_back({"Authorization", "Basic " + to_base64(both)});
             break;
         }
-        case AuthSpec::How::Headers: return add_headers(auth.headers, scope, request.headers);
+        case AuthSpec::How::ByHeaders: return add_headers(auth.headers, scope, request.headers);
         case AuthSpec::How::AwsSigV4:
             sign_aws(request, {text(auth.access_key), Secret(text(auth.secret_key)), text(auth.region), text(auth.service)},
                      writing.now);

@@ -36,6 +36,7 @@ TaskRecipe::TaskRecipe(AdapterUse use, TaskLimits limits, std::shared_ptr<const 
 
 /// All that it is made of stands in the file of the adapter or of the configuration.
 bool TaskRecipe::address_is_given(const ExchangeSpec& spec) const {
+    if (use_.is_trial()) return false;
     const bool whole = !spec.url.paths().empty() || spec.path.json(Scope()) == "\"\"";
     if (!whole && !use_.base_url().empty()) return true;
     const auto paths = whole ? spec.url.paths() : use_.adapter().base_url.paths();

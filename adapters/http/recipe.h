@@ -32,12 +32,9 @@ public:
     std::string shown(std::string text) const override;
     std::vector<TestStep> test(Transport& transport) const override;
 
-    const Adapter& adapter() const override { return use_.adapter(); }
+    const AdapterUse& use() const override { return use_; }
     TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const override;
-    /// The adapter's test with credentials that need not be stored yet. `refused`: they were refused.
-    TaskResult try_out(const Secret& credentials, Transport& transport, bool& refused) const;
-
-    const AdapterUse& use() const { return use_; }
+    TaskResult try_out(const Secret& credentials, Transport& transport, bool& refused) const override;
 
 private:
     TaskResult run(const Task& task, AdapterUse::Ready ready, const std::string& params, Transport& transport,

@@ -51,18 +51,18 @@ struct ExchangeSpec {
     std::string name;  ///< of a step
     std::string when;  ///< used only if this variable has a value; empty: always
     std::string method = "GET";
-    Template url;   ///< a whole address; empty: the base and `path`
-    Template path;  ///< begins with `/`
-    std::vector<std::pair<std::string, Template>> query;
-    std::vector<std::pair<std::string, Template>> headers;
+    ValueTemplate url;   ///< a whole address; empty: the base and `path`
+    ValueTemplate path;  ///< begins with `/`
+    std::vector<std::pair<std::string, ValueTemplate>> query;
+    std::vector<std::pair<std::string, ValueTemplate>> headers;
     Tree json;
-    std::vector<std::pair<std::string, Template>> form;
-    Template text;
+    std::vector<std::pair<std::string, ValueTemplate>> form;
+    ValueTemplate text;
     std::string content_type;  ///< of `text`
     AnswerMatch expect;        ///< without a status: any of 2xx
     std::vector<AnswerRule> classes;
-    Template error;    ///< what the other side calls the failure
-    Template message;  ///< of a success
+    ValueTemplate error;    ///< what the other side calls the failure
+    ValueTemplate message;  ///< of a success
     Tree data;
 };
 
@@ -80,19 +80,19 @@ struct Task {
 
 /// How requests show who sends them.
 struct AuthSpec {
-    enum class How : std::uint8_t { None, Bearer, Basic, Headers, AwsSigV4 } how = How::None;
-    Template bearer, user, password;
-    std::vector<std::pair<std::string, Template>> headers;
-    Template access_key, secret_key, region, service;
+    enum class How : std::uint8_t { None, Bearer, Basic, ByHeaders, AwsSigV4 } how = How::None;
+    ValueTemplate bearer, user, password;
+    std::vector<std::pair<std::string, ValueTemplate>> headers;
+    ValueTemplate access_key, secret_key, region, service;
     std::string when;  ///< only if this variable has a value
 };
 
 /// Immutable; safe from any thread.
 struct Adapter {
     std::string name, title, description, kind, file;
-    Template base_url;
+    ValueTemplate base_url;
     AuthSpec auth;
-    std::vector<std::pair<std::string, Template>> headers;
+    std::vector<std::pair<std::string, ValueTemplate>> headers;
     Fields credentials;
     Fields config;
     Task test;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "bridge/core/http.h"
 #include "bridge/core/text.h"
 #include "bridge/settings/settings.h"
 #include "bridge/settings/values.h"
@@ -62,7 +63,7 @@ public:
     }
 
 private:
-    using Named = std::vector<std::pair<std::string, Template>>;
+    using Named = std::vector<std::pair<std::string, ValueTemplate>>;
 
     void add_declared(const std::string& root, const Fields& fields) {
         for (const auto& field : fields)
@@ -102,8 +103,8 @@ private:
         return all;
     }
 
-    static Template optional_template(const ConfigNode& node, const KnownNames& known) {
-        return node.present() ? read_template(node, known) : Template();
+    static ValueTemplate optional_template(const ConfigNode& node, const KnownNames& known) {
+        return node.present() ? read_template(node, known) : ValueTemplate();
     }
 
     static Named named(const ConfigNode& node, const KnownNames& known) {
@@ -126,7 +127,7 @@ private:
             auth.password = required_template(node["basic"], "password", known_);
             node["basic"].done();
         } else if (node["headers"].present()) {
-            auth.how = AuthSpec::How::Headers;
+            auth.how = AuthSpec::How::ByHeaders;
             auth.headers = named(node["headers"], known_);
         } else if (const auto aws = node["aws_sigv4"]; aws.present()) {
             auth.how = AuthSpec::How::AwsSigV4;
@@ -142,7 +143,7 @@ private:
         return auth;
     }
 
-    static Template required_template(const ConfigNode& node, const char* key, const KnownNames& known) {
+    static ValueTemplate required_template(const ConfigNode& node, const char* key, const KnownNames& known) {
         if (!node[key].present()) node[key].complain("missing");
         return optional_template(node[key], known);
     }

@@ -73,11 +73,11 @@ Json Scope::find(std::string_view path) const {
     return dot == std::string_view::npos ? root->second->root() : root->second->root().path(path.substr(dot + 1));
 }
 
-bool Template::Part::has(Filter filter) const {
+bool ValueTemplate::Part::has(Filter filter) const {
     return std::find(filters.begin(), filters.end(), filter) != filters.end();
 }
 
-Result<Template::Part> Template::parse_variable(std::string_view inside) {
+Result<ValueTemplate::Part> ValueTemplate::parse_variable(std::string_view inside) {
     static const std::map<std::string, Filter, std::less<>> kFilters = {
         {"segments", Filter::Segments}, {"text", Filter::Text},     {"lower", Filter::Lower}, {"upper", Filter::Upper},
         {"trim", Filter::Trim},         {"base64", Filter::Base64}, {"json", Filter::Json},   {"adf", Filter::Adf}};
@@ -98,8 +98,8 @@ Result<Template::Part> Template::parse_variable(std::string_view inside) {
     return part;
 }
 
-Result<Template> Template::parse(std::string_view text) {
-    Template made;
+Result<ValueTemplate> ValueTemplate::parse(std::string_view text) {
+    ValueTemplate made;
     while (!text.empty()) {
         const auto begin = text.find("{{");
         if (begin != 0) made.parts_.push_back({std::string(text.substr(0, begin)), {}, {}});
@@ -114,14 +114,14 @@ Result<Template> Template::parse(std::string_view text) {
     return made;
 }
 
-std::vector<std::string> Template::paths() const {
+std::vector<std::string> ValueTemplate::paths() const {
     std::vector<std::string> all;
     for (const auto& part : parts_)
         if (!part.path.empty()) all.push_back(part.path);
     return all;
 }
 
-std::string Template::filtered(const Part& part, std::string text) {
+std::string ValueTemplate::filtered(const Part& part, std::string text) {
     for (const auto filter : part.filters) {
         switch (filter) {
             case Filter::Lower: text = to_lower(text); break;
@@ -137,12 +137,12 @@ std::string Template::filtered(const Part& part, std::string text) {
     return text;
 }
 
-std::string Template::value(const Part& part, const Scope& scope) {
+std::string ValueTemplate::value(const Part& part, const Scope& scope) {
     const auto found = scope.find(part.path);
     return filtered(part, part.has(Filter::Json) ? std::string(found.raw()) : plain(found));
 }
 
-std::string Template::encoded(const Part& part, const std::string& value, Encoding encoding) {
+std::string ValueTemplate::encoded(const Part& part, const std::string& value, Encoding encoding) {
     switch (encoding) {
         case Encoding::Path: return part.has(Filter::Segments) ? encoded_segments(value) : percent_encode(value);
         case Encoding::Query: return percent_encode(value);
@@ -152,14 +152,14 @@ std::string Template::encoded(const Part& part, const std::string& value, Encodi
     return value;
 }
 
-Result<std::string> Template::text(const Scope& scope, Encoding encoding) const {
+Result<std::string> ValueTemplate::text(const Scope& scope, Encoding encoding) const {
     std::string made;
     for (const auto& part : parts_) {
         if (part.path.empty()) {
             made += part.literal;
             continue;
         }
-        const auto value = Template::value(part, scope);
+        const auto value = ValueTemplate::value(part, scope);
         if (encoding == Encoding::Path) {
             const auto segments =
                 part.has(Filter::Segments) ? split(value, '/') : std::vector<std::string_view>{value};
@@ -172,7 +172,7 @@ Result<std::string> Template::text(const Scope& scope, Encoding encoding) const 
     return made;
 }
 
-std::string Template::json(const Scope& scope) const {
+std::string ValueTemplate::json(const Scope& scope) const {
     if (!is_whole()) {
         auto joined = text(scope, Encoding::None);  // nothing can be wrong with it in no place
         return json_string(joined ? *joined : std::string());
@@ -204,8 +204,8 @@ std::string KnownNames::fault(const std::string& path) const {
     return "no variable `" + path + "` here" + (near.empty() ? ", there is " + join(names, ", ") : near);
 }
 
-Template read_template(const ConfigNode& node, const KnownNames& known) {
-    auto parsed = Template::parse(node.as_text().value_or(""));
+ValueTemplate read_template(const ConfigNode& node, const KnownNames& known) {
+    auto parsed = ValueTemplate::parse(node.as_text().value_or(""));
     if (!parsed) {
         node.complain(parsed.error().message);
         return {};

@@ -39,10 +39,10 @@ enum class Encoding : std::uint8_t {
 ///
 /// Filters: `segments` (in a path: slashes stay), `text` (a text though it stands alone), `lower`, `upper`, `trim`,
 /// `base64`, `json` (the value's JSON as a text), `adf` (a text as Atlassian's document format).
-class Template {
+class ValueTemplate {
 public:
     /// Invalid: what is wrong with it.
-    static Result<Template> parse(std::string_view text);
+    static Result<ValueTemplate> parse(std::string_view text);
 
     /// The paths of its variables.
     std::vector<std::string> paths() const;
@@ -73,7 +73,7 @@ private:
 struct Tree {
     enum class Kind : std::uint8_t { Absent, Literal, Text, List, Map } kind = Kind::Absent;
     std::string literal;  ///< JSON
-    Template text;
+    ValueTemplate text;
     std::vector<Tree> items;
     std::vector<std::pair<std::string, Tree>> members;
 };
@@ -91,7 +91,7 @@ private:
 };
 
 /// Complains about what cannot be parsed and about unknown variables (integrations.md I2).
-Template read_template(const ConfigNode& node, const KnownNames& known);
+ValueTemplate read_template(const ConfigNode& node, const KnownNames& known);
 /// A scalar without variables that looks like a number, a boolean or null is one.
 Tree read_tree(const ConfigNode& node, const KnownNames& known);
 /// JSON; members and items that are absent are left out. Empty: nothing of it is there.

@@ -125,6 +125,18 @@ AdapterUse::AdapterUse(const TargetSettings& target, const std::vector<RouteSett
     node.done();
 }
 
+Result<AdapterUse> AdapterUse::trial(std::shared_ptr<const Adapter> adapter, const Json& config) {
+    const auto empty = JsonDocument::parse("{}");
+    const auto given = config.present() ? config : (*empty)->root();
+    if (!given.is_object()) return Error{Error::Kind::Invalid, "config: expected an object"};
+    const auto faults = validate(adapter->config, given);
+    if (!faults.empty()) return Error{Error::Kind::Invalid, "config: " + to_text(faults)};
+    AdapterUse use;
+    use.adapter_ = std::move(adapter);
+    use.config_ = with_defaults(use.adapter_->config, given);
+    return use;
+}
+
 void AdapterUse::read_routes(const ConfigNode& node, const std::vector<RouteSettings>& routes) {
     for (const auto& route : routes) {
         if (std::find(route.to.begin(), route.to.end(), target_) == route.to.end()) continue;

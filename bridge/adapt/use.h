@@ -50,16 +50,6 @@ struct TaskResult {
     std::string params{};             ///< JSON, what is secret masked
 };
 
-/// What runs a target's tasks by hand. A recipe or target that has tasks is one, too.
-class TaskRunner {
-public:
-    virtual ~TaskRunner() = default;
-    virtual const Adapter& adapter() const = 0;
-    /// Waits for the other side; from any thread but the transport's. Never fails otherwise than in the result, which
-    /// holds no secret. `params` is a JSON object; what the target's configuration says of them does not count.
-    virtual TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const = 0;
-};
-
 /// One target's use of an adapter: which task with which parameters for which route, with which credentials. What a
 /// native adapter's recipe is made from as well. Immutable; safe from any thread.
 class AdapterUse {
@@ -69,7 +59,12 @@ public:
     AdapterUse(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                std::shared_ptr<const Adapter> adapter, CredentialAccess access);
 
+    /// A use by no target, for trying credentials out: `config` is what a target would say in `config`, a JSON object,
+    /// from who knows whom. Invalid: what is wrong with it.
+    static Result<AdapterUse> trial(std::shared_ptr<const Adapter> adapter, const Json& config);
+
     const Adapter& adapter() const { return *adapter_; }
+    bool is_trial() const { return target_.value.empty(); }
     const TargetId& target() const { return target_; }
     const std::string& base_url() const { return base_url_; }  ///< of the target; empty: the adapter's
     /// The name of the stored credentials; empty: they stand in the configuration, or there are none.
@@ -96,6 +91,7 @@ public:
     void report(const Ready& ready, bool valid, const std::string& message) const;
 
 private:
+    AdapterUse() = default;
     struct Assignment {
         const Task* task = nullptr;
         Tree params;
@@ -116,6 +112,18 @@ private:
     std::string config_;  ///< JSON
     Assignment own_;
     std::map<std::string, Assignment> by_route_;
+};
+
+/// What runs a target's tasks by hand. A recipe or target that has tasks is one, too. Its functions wait for the other
+/// side: from any thread but the transport's. They never fail otherwise than in the result, which holds no secret.
+class TaskRunner {
+public:
+    virtual ~TaskRunner() = default;
+    virtual const AdapterUse& use() const = 0;
+    /// `params` is a JSON object; what the target's configuration says of them does not count.
+    virtual TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const = 0;
+    /// The adapter's test, with credentials that need not be stored yet. `refused`: it was they that were refused.
+    virtual TaskResult try_out(const Secret& credentials, Transport& transport, bool& refused) const = 0;
 };
 
 /// The record of an event as templates see it.

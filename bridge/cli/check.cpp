@@ -10,7 +10,8 @@ int run_check(const Args& args) {
     const auto file = config_file(args);
     auto settings = read_settings(ConfigNode::load(file, complaints), complaints);
     const auto sources = settings.sources.size(), targets = settings.targets.size(), routes = settings.routes.size();
-    make_plan(std::move(settings), {}, complaints);
+    const auto plan = make_plan(std::move(settings), {}, complaints);
+    for (const auto& line : plan->adapter_faults) std::cerr << line << " (this adapter is left out)\n";
     if (args.json()) {
         JsonWriter json;
         json.object().member("ok", complaints.empty()).key("complaints").array();

@@ -60,6 +60,8 @@ int run_status(const Args& args);
 int run_register(const Args& args);
 int run_unregister(const Args& args);
 int run_test(const Args& args);
+int run_adapters(const Args& args);
+int run_task(const Args& args);
 int run_map(const Args& args);
 int run_send(const Args& args);
 int run_events(const Args& args);

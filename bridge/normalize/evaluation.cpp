@@ -18,7 +18,7 @@ std::string fit_for_names(std::string text) {
     return text;
 }
 
-std::optional<std::string> caught(const Pattern& pattern, const std::string& text) {
+std::optional<std::string> caught(const CompiledPattern& pattern, const std::string& text) {
     re2::StringPiece groups[2];
     if (!pattern->Match(text, 0, text.size(), RE2::UNANCHORED, groups, 2) || groups[1].data() == nullptr)
         return std::nullopt;
@@ -46,7 +46,7 @@ void append_part(std::string& joined, const std::optional<std::string>& part) {
 
 }  // namespace
 
-Evaluation::Evaluation(const Sight& sight, const Mapping& mapping, const Fields& fields, std::string event_class,
+Evaluation::Evaluation(const Sight& sight, const Mapping& mapping, const FieldPlaces& fields, std::string event_class,
                        std::vector<std::pair<std::string, std::string>> groups)
     : sight_(sight), mapping_(mapping), fields_(fields) {
     known_.reserve(groups.size() + fields.size() + 1);

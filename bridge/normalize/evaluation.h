@@ -30,7 +30,7 @@ struct Sight {
 class Evaluation {
 public:
     /// `groups`: what the rule's class pattern caught, by name.
-    Evaluation(const Sight& sight, const Mapping& mapping, const Fields& fields, std::string event_class,
+    Evaluation(const Sight& sight, const Mapping& mapping, const FieldPlaces& fields, std::string event_class,
                std::vector<std::pair<std::string, std::string>> groups = {});
 
     /// Text, number or boolean there, as text.
@@ -64,7 +64,7 @@ private:
 
     const Sight& sight_;
     const Mapping& mapping_;
-    const Fields& fields_;
+    const FieldPlaces& fields_;
     std::vector<std::pair<std::string, std::optional<std::string>>> known_;
 };
 

@@ -17,7 +17,7 @@
 /// The mapping language as data. mappings/README.md is its manual; mapping_loader.h reads it from YAML.
 namespace orbridge {
 
-using Pattern = std::shared_ptr<const RE2>;
+using CompiledPattern = std::shared_ptr<const RE2>;
 
 /// Text with holes: `created:{slug register}:{lower verb}`.
 struct Template {
@@ -47,7 +47,7 @@ struct Place {
     };
     From from = From::Item;
     Template path;  ///< or the header's name; `.` alone is the whole
-    Pattern match;  ///< if set: the text that its first group takes out of what stands there
+    CompiledPattern match;  ///< if set: the text that its first group takes out of what stands there
 };
 
 Result<Place> parse_place(std::string_view text);
@@ -113,14 +113,14 @@ struct Condition {
     std::vector<std::string> any_of;
 };
 
-using Fields = std::map<std::string, std::vector<Place>, std::less<>>;
+using FieldPlaces = std::map<std::string, std::vector<Place>, std::less<>>;
 
 struct Rule {
     std::string name;
-    Pattern event_class;              ///< must match it whole; its named groups are fields
+    CompiledPattern event_class;              ///< must match it whole; its named groups are fields
     std::vector<std::string> groups;  ///< by number, from 0 = the whole
     std::vector<Condition> when;
-    Fields fields;  ///< the mapping's, and the rule's own over them
+    FieldPlaces fields;  ///< the mapping's, and the rule's own over them
     Template channel, event_name, subject, sent_class;
     std::vector<Place> occurred_at;
     std::vector<Value> dedup, twin;
@@ -146,7 +146,7 @@ struct Mapping {
     std::map<std::string, std::string, std::less<>> aliases;
     std::vector<SecretPath> never_store;
     std::map<std::string, Value, std::less<>> shapes;
-    Fields fields;
+    FieldPlaces fields;
     std::vector<Value> dedup;  ///< of what no rule wants
     std::vector<Rule> rules;
 };

@@ -12,7 +12,7 @@ using Known = std::set<std::string, std::less<>>;
 
 constexpr std::size_t kHeadersMax = 32;
 
-Pattern read_pattern(const ConfigNode& node, const std::string& text) {
+CompiledPattern read_pattern(const ConfigNode& node, const std::string& text) {
     RE2::Options options;
     options.set_log_errors(false);
     auto pattern = std::make_shared<const RE2>(text, options);
@@ -96,8 +96,8 @@ public:
         return all;
     }
 
-    Fields fields(const ConfigNode& node) const {
-        Fields all;
+    FieldPlaces fields(const ConfigNode& node) const {
+        FieldPlaces all;
         if (!node.present()) return all;
         for (const auto& [name, paths] : node.entries()) {
             if (!paths.present()) paths.complain("expected a path or a list of paths");
@@ -195,7 +195,7 @@ private:
     Known& headers_;
 };
 
-Known names_of(const Fields& fields) {
+Known names_of(const FieldPlaces& fields) {
     Known names = {"class"};
     for (const auto& [name, places] : fields) names.insert(name);
     return names;
@@ -262,7 +262,7 @@ private:
     }
 
     /// The reader for what may use these groups of a class pattern besides the mapping's fields.
-    ScopeReader scope(const std::vector<std::string>& groups, const Fields& own = {}) const {
+    ScopeReader scope(const std::vector<std::string>& groups, const FieldPlaces& own = {}) const {
         auto in_paths = Known{"class"};
         in_paths.insert(groups.begin(), groups.end());
         in_paths.erase("");

@@ -29,7 +29,7 @@ bool all_present(const std::vector<Place>& places, Evaluation& at) {
 }
 
 Json unwrapped(const Mapping& mapping, Sight sight) {
-    static const Fields kNone;
+    static const FieldPlaces kNone;
     for (int depth = 0; depth < kUnwrapsMax; ++depth) {
         Json inner;
         for (const auto& unwrap : mapping.unwraps) {
@@ -44,7 +44,7 @@ Json unwrapped(const Mapping& mapping, Sight sight) {
 }
 
 std::string class_of(const Mapping& mapping, const Sight& sight) {
-    static const Fields kNone;
+    static const FieldPlaces kNone;
     Evaluation at(sight, mapping, kNone, {});
     for (const auto& place : mapping.class_places) {
         auto text = at.scalar(place);
