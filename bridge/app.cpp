@@ -80,10 +80,8 @@ CredentialAccess access_to(const BookPlace& place) {
 }
 
 AdapterHooks adapter_hooks(Metrics& metrics, const BookPlace& book) {
-    return {.changed =
-                [&metrics](const TargetId& target, std::string_view what, int count) {
-                    metrics.changed(target, std::string(what), count);
-                },
+    return {.changed = [&metrics](const TargetId& target, std::string_view what,
+                                  int count) { metrics.changed(target, std::string(what), count); },
             .credentials = access_to(book),
             .now = {}};
 }
@@ -864,8 +862,7 @@ Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, C
         token = std::move(*made);
     }
     auto parts =
-        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token),
-                                book);
+        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token), book);
     auto app = std::unique_ptr<App>(new App(std::move(parts)));
     if (auto started = app->parts_->start(); !started) return started.error();
     return app;

@@ -20,12 +20,12 @@ struct Plan {
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     std::map<SourceId, http_json::JsonPollSettings> json_polls;  ///< of the sources of type http
     AdapterBox adapters;
-    std::vector<std::string> adapter_faults{};  ///< of files that were left out; one line each
+    std::vector<std::string> adapter_faults{};     ///< of files that were left out; one line each
     std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
 };
 
-/// Everything wrong goes to `complaints`, but what is wrong with adapters' files: those are left out, and the plan holds
-/// the reasons. The plan is only to be used if there is nothing.
+/// Everything wrong goes to `complaints`, but what is wrong with adapters' files: those are left out, and the plan
+/// holds the reasons. The plan is only to be used if there is nothing.
 std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints);
 
 }  // namespace orbridge

@@ -18,7 +18,7 @@ install(DIRECTORY mappings/ DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/mappin
 # Whatever is added to these folders is shipped; tests/e2e/test_package.py compares.
 file(GLOB adapter_files CONFIGURE_DEPENDS adapters/*.yaml adapters/*/*.yaml)
 install(FILES ${adapter_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge/adapters)
-install(FILES config/orbridge.schema.json deploy/exapp/exapp.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge)
+install(FILES config/orbridge.schema.json config/adapter.schema.json deploy/exapp/exapp.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/orbridge)
 install(FILES config/orbridge.yaml config/minimal.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)

@@ -52,7 +52,8 @@ Result<std::string> address(const ExchangeSpec& spec, const Writing& writing, co
     return url;
 }
 
-Status add_headers(const std::vector<std::pair<std::string, ValueTemplate>>& from, const Scope& scope, Headers& headers) {
+Status add_headers(const std::vector<std::pair<std::string, ValueTemplate>>& from, const Scope& scope,
+                   Headers& headers) {
     for (const auto& [name, value] : from) {
         const auto text = value.text(scope, Encoding::Header);
         if (!text) return text.error();
@@ -90,9 +91,7 @@ Status add_auth(const AuthSpec& auth, const Writing& writing, const Scope& scope
     };
     switch (auth.how) {
         case AuthSpec::How::None: break;
-        case AuthSpec::How::Bearer:
-            request.headers.push_back({"Authorization", "Bearer " + text(auth.bearer)});
-            break;
+        case AuthSpec::How::Bearer: request.headers.push_back({"Authorization", "Bearer " + text(auth.bearer)}); break;
         case AuthSpec::How::Basic: {
             const auto both = text(auth.user) + ':' + text(auth.password);
             mask.add(both);
@@ -101,7 +100,8 @@ Status add_auth(const AuthSpec& auth, const Writing& writing, const Scope& scope
         }
         case AuthSpec::How::ByHeaders: return add_headers(auth.headers, scope, request.headers);
         case AuthSpec::How::AwsSigV4:
-            sign_aws(request, {text(auth.access_key), Secret(text(auth.secret_key)), text(auth.region), text(auth.service)},
+            sign_aws(request,
+                     {text(auth.access_key), Secret(text(auth.secret_key)), text(auth.region), text(auth.service)},
                      writing.now);
             break;
     }
@@ -170,7 +170,8 @@ std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, c
 }  // namespace
 
 const ExchangeSpec* choose(const std::vector<ExchangeSpec>& either, const Scope& scope) {
-    const auto found = std::find_if(either.begin(), either.end(), [&](const auto& spec) { return holds(spec.when, scope); });
+    const auto found =
+        std::find_if(either.begin(), either.end(), [&](const auto& spec) { return holds(spec.when, scope); });
     return found == either.end() ? nullptr : &*found;
 }
 

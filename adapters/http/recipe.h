@@ -14,7 +14,7 @@ namespace orbridge::http_tasks {
 
 struct TaskLimits {
     milliseconds connect_timeout{5'000};
-    std::optional<milliseconds> timeout{};            ///< of the target; nothing: each task's own
+    std::optional<milliseconds> timeout{};          ///< of the target; nothing: each task's own
     std::optional<std::size_t> answer_bytes_max{};  ///< likewise
 };
 

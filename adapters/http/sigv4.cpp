@@ -32,7 +32,8 @@ UrlParts parts_of(const std::string& url) {
         if (url.starts_with(prefix) && parts.host.ends_with(port))
             parts.host.resize(parts.host.size() - std::string_view(port).size());
     const auto question = url.find('?', begin);
-    if (end != std::string::npos && url[end] == '/') parts.path = url.substr(end, question == std::string::npos ? question : question - end);
+    if (end != std::string::npos && url[end] == '/')
+        parts.path = url.substr(end, question == std::string::npos ? question : question - end);
     if (parts.path.empty()) parts.path = "/";
     if (question != std::string::npos) parts.query = url.substr(question + 1);
     return parts;

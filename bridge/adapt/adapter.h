@@ -26,10 +26,10 @@ inline const std::vector<std::string> kNativeKinds = {"smtp", "postgresql"};
 
 /// Which answers something is said of. All that is given must hold.
 struct AnswerMatch {
-    std::vector<int> status;                                            ///< one of them; empty: see each use
-    std::vector<std::string> text;                                      ///< the whole body, trimmed, is one of them
+    std::vector<int> status;                                             ///< one of them; empty: see each use
+    std::vector<std::string> text;                                       ///< the whole body, trimmed, is one of them
     std::vector<std::pair<std::string, std::vector<std::string>>> json;  ///< the value at a path is one of these
-    std::vector<std::pair<std::string, std::string>> headers;           ///< equal
+    std::vector<std::pair<std::string, std::string>> headers;            ///< equal
 };
 
 /// What an answer means for what is to become of the delivery.

@@ -176,7 +176,9 @@ private:
             known.add("params." + field.name, field.type == Field::Type::Object || field.type == Field::Type::Array);
         if (name != "test") known.add("delivery.id").add("event", true);
         read_steps(node, adapter, known, task);
-        const auto repeats = [](const std::vector<ExchangeSpec>& step) { return std::all_of(step.begin(), step.end(), is_repeatable); };
+        const auto repeats = [](const std::vector<ExchangeSpec>& step) {
+            return std::all_of(step.begin(), step.end(), is_repeatable);
+        };
         task.repeatable = node.flag("repeatable", std::all_of(task.steps.begin(), task.steps.end(), repeats));
         node.done();
         return task;
@@ -251,7 +253,8 @@ private:
         spec.path = optional_template(node["path"], known);
         if (node["url"].present() == node["path"].present())
             node.complain("expected `path`, behind the adapter's `base_url`, or else a whole `url`");
-        if (node["path"].present() && !node.text("path").starts_with('/')) node["path"].complain("expected a `/` first");
+        if (node["path"].present() && !node.text("path").starts_with('/'))
+            node["path"].complain("expected a `/` first");
         if (node["path"].present() && !node.text("path").empty() && adapter.base_url.json(Scope()) == "\"\"")
             node["path"].complain("the adapter has no `base_url`");
         spec.query = named(node["query"], known);
@@ -284,7 +287,8 @@ private:
         }
         match.text = one_or_many(node["text"]);
         if (node["json"].present())
-            for (const auto& [path, values] : node["json"].entries()) match.json.emplace_back(path, one_or_many(values));
+            for (const auto& [path, values] : node["json"].entries())
+                match.json.emplace_back(path, one_or_many(values));
         if (node["headers"].present())
             for (const auto& [name, value] : node["headers"].entries())
                 match.headers.emplace_back(name, value.as_text().value_or(""));
@@ -316,7 +320,8 @@ std::vector<std::string> files_in(const std::string& folder, Complaints& complai
     std::error_code trouble;
     for (const auto& entry : fs::directory_iterator(folder, trouble)) {
         std::error_code ignored;
-        if (entry.path().extension() == ".yaml" && entry.is_regular_file(ignored)) files.push_back(entry.path().string());
+        if (entry.path().extension() == ".yaml" && entry.is_regular_file(ignored))
+            files.push_back(entry.path().string());
     }
     if (trouble) complaints.add(folder, "", "cannot be read: " + trouble.message());
     std::sort(files.begin(), files.end());
@@ -357,7 +362,8 @@ Adapters load_adapters(const std::vector<std::string>& folders, Complaints& comp
             const auto [there, is_new] = all.emplace(made->name, made);
             if (!is_new) {
                 Complaints own;
-                ConfigNode::load(file, own)["name"].complain("the adapter of " + there->second->file + " has this name");
+                ConfigNode::load(file, own)["name"].complain("the adapter of " + there->second->file +
+                                                             " has this name");
                 complaints.take(std::move(own));
             }
         }

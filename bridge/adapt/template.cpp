@@ -161,8 +161,7 @@ Result<std::string> ValueTemplate::text(const Scope& scope, Encoding encoding) c
         }
         const auto value = ValueTemplate::value(part, scope);
         if (encoding == Encoding::Path) {
-            const auto segments =
-                part.has(Filter::Segments) ? split(value, '/') : std::vector<std::string_view>{value};
+            const auto segments = part.has(Filter::Segments) ? split(value, '/') : std::vector<std::string_view>{value};
             if (std::any_of(segments.begin(), segments.end(), is_bad_segment))
                 return wrong(part.path + ": empty, `.` or `..` cannot be a part of a path");
         }

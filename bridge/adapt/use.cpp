@@ -93,7 +93,8 @@ void Mask::add(const std::string& secret) {
     // A path of its own, as of a webhook's address, is told by errors without what stands before it.
     if (const auto scheme = secret.find("://"); scheme != std::string::npos) {
         const auto path = secret.find('/', scheme + 3);
-        if (path != std::string::npos && secret.size() - path > kMaskedBytesMin) secrets_.push_back(secret.substr(path));
+        if (path != std::string::npos && secret.size() - path > kMaskedBytesMin)
+            secrets_.push_back(secret.substr(path));
     }
     std::sort(secrets_.begin(), secrets_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }
@@ -142,7 +143,8 @@ void AdapterUse::read_routes(const ConfigNode& node, const std::vector<RouteSett
         if (std::find(route.to.begin(), route.to.end(), target_) == route.to.end()) continue;
         const auto at = route.node.value_or(node);
         if (route.task.empty() && own_.task == nullptr) {
-            const auto there = node["task"].present() ? std::string() : ", and target `" + target_.value + "` names none";
+            const auto there =
+                node["task"].present() ? std::string() : ", and target `" + target_.value + "` names none";
             if (!there.empty())
                 at["task"].complain("missing" + there + ": one of " + join(names_of_tasks(*adapter_), ", "));
             continue;

@@ -108,7 +108,7 @@ private:
     CredentialAccess access_;
     std::string base_url_;
     std::string stored_;
-    Secret inline_;      ///< JSON
+    Secret inline_;       ///< JSON
     std::string config_;  ///< JSON
     Assignment own_;
     std::map<std::string, Assignment> by_route_;

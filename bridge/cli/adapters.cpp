@@ -9,7 +9,8 @@
 namespace orbridge::cli {
 namespace {
 
-constexpr const char* kStart = R"(# What an adapter file may say: docs/integrations.md. Check it with `orbridge adapters check %NAME%.yaml`.
+constexpr const char* kStart =
+    R"(# What an adapter file may say: docs/integrations.md. Check it with `orbridge adapters check %NAME%.yaml`.
 name: %NAME%
 title: %NAME%
 kind: http

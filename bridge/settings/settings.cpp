@@ -161,8 +161,8 @@ std::vector<std::string> read_mappings(const ConfigNode& root) {
 AdapterSettings read_adapters(const ConfigNode& root) {
     AdapterSettings adapters;
     const auto node = root["adapters"];
-    for (const auto& shipped : {root.beside("adapters"), root.beside("../adapters"),
-                                std::string("/usr/share/orbridge/adapters")}) {
+    for (const auto& shipped :
+         {root.beside("adapters"), root.beside("../adapters"), std::string("/usr/share/orbridge/adapters")}) {
         if (!is_file((fs::path(shipped) / "http.yaml").string())) continue;
         adapters.folders.push_back(absolute(shipped));
         break;
@@ -172,7 +172,8 @@ AdapterSettings read_adapters(const ConfigNode& root) {
         if (!name) continue;
         const auto folder = absolute(item.beside(*name));
         std::error_code ignored;
-        if (!fs::is_directory(folder, ignored)) item.complain("there is no such folder");
+        if (!fs::is_directory(folder, ignored))
+            item.complain("there is no such folder");
         else if (std::find(adapters.folders.begin(), adapters.folders.end(), folder) == adapters.folders.end())
             adapters.folders.push_back(folder);
     }

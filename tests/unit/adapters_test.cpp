@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +10,6 @@
 #include "bridge/adapt/loader.h"
 #include "bridge/adapt/template.h"
 #include "bridge/core/text.h"
-#include "tests/support/temporary_folder.h"
 
 namespace orbridge {
 namespace {
@@ -23,6 +24,26 @@ Scope scope_of(const std::string& params) {
     BOOST_REQUIRE(scope.set("params", params));
     return scope;
 }
+
+/// A folder of its own, gone with it.
+class TemporaryFolder {
+public:
+    TemporaryFolder() {
+        auto name = (fs::temp_directory_path() / "orbridge-adapters-XXXXXX").string();
+        BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
 
 std::string rendered(const std::string& text, const Scope& scope, Encoding encoding) {
     const auto parsed = ValueTemplate::parse(text);
@@ -120,7 +141,8 @@ class Answering final : public Transport {
 public:
     void send(HttpRequest request, Done done) override {
         seen.push_back(std::move(request));
-        if (answers.empty()) return done({TransportFailure{TransportFailure::Reached::NothingSent, false, "refused"}, {}});
+        if (answers.empty())
+            return done({TransportFailure{TransportFailure::Reached::NothingSent, false, "refused"}, {}});
         auto answer = answers.front();
         answers.erase(answers.begin());
         done({std::move(answer), {}});
@@ -139,7 +161,8 @@ HttpResponse answer(int status, const std::string& body) {
     return response;
 }
 
-constexpr const char* kNasty = R"({"v":"a/b?c=d&é\"\r\nX: y","empty":"","up":"..","n":5,"b":true,"list":[1,2],"o":{"k":null}})";
+constexpr const char* kNasty =
+    R"({"v":"a/b?c=d&é\"\r\nX: y","empty":"","up":"..","n":5,"b":true,"list":[1,2],"o":{"k":null}})";
 
 }  // namespace
 
@@ -151,20 +174,22 @@ BOOST_AUTO_TEST_CASE(I6_a_value_stays_one_value_wherever_it_stands) {
     BOOST_TEST(rendered("{{params.v}}", scope, Encoding::Query) == "a%2Fb%3Fc%3Dd%26%C3%A9%22%0D%0AX%3A%20y");
     BOOST_TEST(rendered("{{params.v}}", scope, Encoding::Header) == "a/b?c=d&é\" X: y");
     BOOST_TEST(rendered_json("{t: \"<{{params.v}}>\"}", kNasty) == "{\"t\":\"<a/b?c=d&é\\\"\\r\\nX: y>\"}");
-    BOOST_TEST(rendered("/r/{{params.v | segments}}", scope, Encoding::Path) == "/r/a/b%3Fc%3Dd%26%C3%A9%22%0D%0AX%3A%20y");
+    BOOST_TEST(rendered("/r/{{params.v | segments}}", scope, Encoding::Path) ==
+               "/r/a/b%3Fc%3Dd%26%C3%A9%22%0D%0AX%3A%20y");
 }
 
 BOOST_AUTO_TEST_CASE(I6_no_value_leads_up_or_to_the_whole_collection) {
     const auto scope = scope_of(kNasty);
-    for (const auto* path : {"/x/{{params.empty}}", "/x/{{params.up}}", "/x/{{params.up | segments}}", "/x/{{params.nope}}"})
+    for (const auto* path :
+         {"/x/{{params.empty}}", "/x/{{params.up}}", "/x/{{params.up | segments}}", "/x/{{params.nope}}"})
         BOOST_TEST(rendered(path, scope, Encoding::Path).starts_with("! "));
 }
 
 BOOST_AUTO_TEST_CASE(I7_one_whole_variable_keeps_its_type) {
-    BOOST_TEST(rendered_json(R"({n: "{{params.n}}", b: "{{ params.b }}", l: "{{params.list}}", o: "{{params.o}}"})", kNasty) ==
-               R"({"n":5,"b":true,"l":[1,2],"o":{"k":null}})");
-    BOOST_TEST(rendered_json(R"({t: "{{params.n | text}}", u: "n={{params.n}}", gone: "{{params.nope}}", one: 1})", kNasty) ==
-               R"({"t":"5","u":"n=5","one":1})");
+    BOOST_TEST(rendered_json(R"({n: "{{params.n}}", b: "{{ params.b }}", l: "{{params.list}}", o: "{{params.o}}"})",
+                             kNasty) == R"({"n":5,"b":true,"l":[1,2],"o":{"k":null}})");
+    BOOST_TEST(rendered_json(R"({t: "{{params.n | text}}", u: "n={{params.n}}", gone: "{{params.nope}}", one: 1})",
+                             kNasty) == R"({"t":"5","u":"n=5","one":1})");
 }
 
 BOOST_AUTO_TEST_CASE(filters_change_texts) {
@@ -189,8 +214,11 @@ BOOST_AUTO_TEST_CASE(I2_faulty_files_are_left_out_with_their_places_and_the_othe
     put("a.yaml", "name: good\n" + head + test + tasks);
     put("b.yaml", "name: [unclosed\n");
     put("c.yaml", "name: untested\n" + head + tasks);
-    put("d.yaml", "name: typed\n" + head + test + "tasks:\n  go:\n    params:\n      - { name: x, type: colour }\n    request: { method: GET, path: /go }\n");
-    put("e.yaml", "name: unknown\n" + head + test + "tasks: { go: { request: { method: GET, path: \"/{{credentials.nope}}\" } } }\n");
+    put("d.yaml",
+        "name: typed\n" + head + test +
+            "tasks:\n  go:\n    params:\n      - { name: x, type: colour }\n    request: { method: GET, path: /go }\n");
+    put("e.yaml", "name: unknown\n" + head + test +
+                      "tasks: { go: { request: { method: GET, path: \"/{{credentials.nope}}\" } } }\n");
     put("f.yaml", "name: good\n" + head + test + tasks);
     Complaints complaints;
     const auto all = load_adapters({folder.path()}, complaints);
@@ -229,7 +257,8 @@ BOOST_AUTO_TEST_CASE(I5_parameters_are_checked_before_anything_is_sent) {
     BOOST_TEST(says("create_issue", R"({"repo":"a","title":"t"})").starts_with("params: repo: does not look like"));
     BOOST_TEST(says("create_issue", R"({"repo":"a/b","title":5})") == "params: title: expected string");
     BOOST_TEST(says("close_issue", R"({"repo":"a/b","issue_number":"1"})") == "params: issue_number: expected integer");
-    BOOST_TEST(says("close_issue", R"({"repo":"a/b","issue_number":0})") == "params: issue_number: expected at least 1");
+    BOOST_TEST(says("close_issue", R"({"repo":"a/b","issue_number":0})") ==
+               "params: issue_number: expected at least 1");
     BOOST_TEST(says("create_issue", "[]") == "params: expected an object");
     BOOST_TEST(transport.seen.empty());
 }
@@ -276,7 +305,8 @@ BOOST_AUTO_TEST_CASE(I9_github_writes_what_is_expected) {
                R"({"title":"A \"1\" is open","body":""})");
     BOOST_TEST(is_delivered(answered(*made, 201, R"({"number":1})")));
     BOOST_TEST(is_rejected(answered(*made, 422, R"({"message":"Validation Failed"})")));
-    BOOST_TEST(is_retry(answered(*made, 403, R"({"message":"limit"})", {{"X-RateLimit-Remaining", "0"}}), Retry::Why::RateLimited));
+    BOOST_TEST(is_retry(answered(*made, 403, R"({"message":"limit"})", {{"X-RateLimit-Remaining", "0"}}),
+                        Retry::Why::RateLimited));
     BOOST_TEST(is_retry(answered(*made, 401, R"({"message":"Bad credentials"})"), Retry::Why::Misconfigured));
 }
 
@@ -284,18 +314,22 @@ BOOST_AUTO_TEST_CASE(I9_jira_sends_descriptions_as_documents) {
     const auto made = make(R"({adapter: jira, config: {url: "https://acme.atlassian.net"}, task: create_issue,
         credentials: {email: a@b.example, api_token: S3CR3T-jira},
         params: {project: zak, summary: S, description: "{{event.payload.text}}"}})");
-    BOOST_TEST(written(*made, R"({"text":"one\n\ntwo"})") ==
-               "POST https://acme.atlassian.net/rest/api/3/issue\n"
-               "Content-Type: application/json\n"
-               "Accept: application/json\n"
-               "Authorization: Basic " + to_base64("a@b.example:S3CR3T-jira") + "\n\n"
-               R"({"fields":{"project":{"key":"ZAK"},"summary":"S","description":{"type":"doc","version":1,"content":[)"
-               R"({"type":"paragraph","content":[{"type":"text","text":"one"}]},{"type":"paragraph","content":[]},)"
-               R"({"type":"paragraph","content":[{"type":"text","text":"two"}]}]},"issuetype":{"name":"Task"}}})");
+    BOOST_TEST(
+        written(*made, R"({"text":"one\n\ntwo"})") ==
+        "POST https://acme.atlassian.net/rest/api/3/issue\n"
+        "Content-Type: application/json\n"
+        "Accept: application/json\n"
+        "Authorization: Basic " +
+            to_base64("a@b.example:S3CR3T-jira") +
+            "\n\n"
+            R"({"fields":{"project":{"key":"ZAK"},"summary":"S","description":{"type":"doc","version":1,"content":[)"
+            R"({"type":"paragraph","content":[{"type":"text","text":"one"}]},{"type":"paragraph","content":[]},)"
+            R"({"type":"paragraph","content":[{"type":"text","text":"two"}]}]},"issuetype":{"name":"Task"}}})");
 }
 
 BOOST_AUTO_TEST_CASE(I9_teams_sendgrid_openregister_and_http_write_what_is_expected) {
-    const auto teams = make(R"({adapter: teams, credentials: {webhook_url: "https://t.example/hook?sig=S3CR3T"}, task: send_simple_message, params: {text: Hi}})");
+    const auto teams = make(
+        R"({adapter: teams, credentials: {webhook_url: "https://t.example/hook?sig=S3CR3T"}, task: send_simple_message, params: {text: Hi}})");
     BOOST_TEST(written(*teams) ==
                "POST https://t.example/hook?sig=S3CR3T\nContent-Type: application/json\n\n"
                R"({"type":"message","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":)"
@@ -303,7 +337,8 @@ BOOST_AUTO_TEST_CASE(I9_teams_sendgrid_openregister_and_http_write_what_is_expec
     const auto mail = make(R"({adapter: sendgrid, credentials: {api_key: S3CR3T-sg}, task: send_email,
         params: {to: a@b.example, from: c@d.example, subject: S, body: B}})");
     BOOST_TEST(written(*mail) ==
-               "POST https://api.sendgrid.com/v3/mail/send\nContent-Type: application/json\nAuthorization: Bearer S3CR3T-sg\n\n"
+               "POST https://api.sendgrid.com/v3/mail/send\nContent-Type: application/json\nAuthorization: Bearer "
+               "S3CR3T-sg\n\n"
                R"({"personalizations":[{"to":[{"email":"a@b.example"}]}],"from":{"email":"c@d.example"},"subject":"S",)"
                R"("content":[{"type":"text/plain","value":"B"}]})");
     const auto object = make(R"({adapter: openregister, config: {url: "https://cloud.example"}, task: patch_object,
@@ -311,7 +346,7 @@ BOOST_AUTO_TEST_CASE(I9_teams_sendgrid_openregister_and_http_write_what_is_expec
     BOOST_TEST(written(*object, R"({"id":"7f"})") ==
                "PATCH https://cloud.example/index.php/apps/openregister/api/objects/zaken/aanvraag/7f\n"
                "Content-Type: application/json\nOCS-APIRequest: true\nAccept: application/json\nAuthorization: Basic " +
-               to_base64("bot:S3CR3T-or") + "\n\n{\"done\":true}");
+                   to_base64("bot:S3CR3T-or") + "\n\n{\"done\":true}");
     const auto plain = make(R"({adapter: http, config: {url: "https://a.example/in"}, task: post,
         params: {body: {id: "{{event.id}}", object: "{{event.payload}}"}, idempotency_key: "{{delivery.id}}"}})");
     BOOST_TEST(written(*plain, R"({"a": 1.50})") ==
@@ -320,23 +355,26 @@ BOOST_AUTO_TEST_CASE(I9_teams_sendgrid_openregister_and_http_write_what_is_expec
 }
 
 BOOST_AUTO_TEST_CASE(I9_s3_signs_as_the_published_vectors_do) {
-    const http_tasks::AwsKeys keys{"AKIAIOSFODNN7EXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), "us-east-1", "s3"};
+    const http_tasks::AwsKeys keys{"AKIAIOSFODNN7EXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+                                   "us-east-1", "s3"};
     const auto now = *from_iso8601("2013-05-24T00:00:00Z");
     HttpRequest get{.method = "GET", .url = "https://examplebucket.s3.amazonaws.com/test.txt"};
     get.headers = {{"Range", "bytes=0-9"}};
     sign_aws(get, keys, now);
-    BOOST_TEST(find_header(get.headers, "Authorization")->ends_with(
-        "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"));
+    BOOST_TEST(find_header(get.headers, "Authorization")
+                   ->ends_with("SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,Signature="
+                               "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"));
     HttpRequest put{.method = "PUT", .url = "https://examplebucket.s3.amazonaws.com/test%24file.text"};
     put.body = "Welcome to Amazon S3.";
     put.headers = {{"Date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}};
     sign_aws(put, keys, now);
-    BOOST_TEST(find_header(put.headers, "Authorization")->ends_with(
-        "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
+    BOOST_TEST(find_header(put.headers, "Authorization")
+                   ->ends_with("Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"));
 }
 
 BOOST_AUTO_TEST_CASE(I9_s3_stores_an_object) {
-    const auto made = make(R"({adapter: s3, config: {endpoint: "http://127.0.0.1:9000", bucket: zaken}, task: upload_file,
+    const auto made =
+        make(R"({adapter: s3, config: {endpoint: "http://127.0.0.1:9000", bucket: zaken}, task: upload_file,
         credentials: {access_key_id: AKIA, secret_access_key: S3CR3T-aws}, params: {key: "2026/a b.json", content: "{}", content_type: application/json}})");
     const auto text = written(*made);
     BOOST_TEST(text.starts_with("PUT http://127.0.0.1:9000/zaken/2026/a%20b.json\n"));
@@ -346,15 +384,20 @@ BOOST_AUTO_TEST_CASE(I9_s3_stores_an_object) {
 }
 
 BOOST_AUTO_TEST_CASE(I10_slack_tells_success_by_the_body) {
-    const auto hook = make(R"({adapter: slack, credentials: {webhook_url: "https://h.example/services/S3CR3T"}, task: send_message, params: {text: "{{event.eventName}}"}})");
-    BOOST_TEST(written(*hook) == "POST https://h.example/services/S3CR3T\nContent-Type: application/json\n\n"
-                                 R"({"text":"created:zaken:aanvraag:7f"})");
+    const auto hook = make(
+        R"({adapter: slack, credentials: {webhook_url: "https://h.example/services/S3CR3T"}, task: send_message, params: {text: "{{event.eventName}}"}})");
+    BOOST_TEST(written(*hook) ==
+               "POST https://h.example/services/S3CR3T\nContent-Type: application/json\n\n"
+               R"({"text":"created:zaken:aanvraag:7f"})");
     BOOST_TEST(is_delivered(answered(*hook, 200, "ok")));
     BOOST_TEST(is_rejected(answered(*hook, 200, "invalid_payload")));
     BOOST_TEST(reason_of(answered(*hook, 200, "invalid_payload")).find("invalid_payload") != std::string::npos);
-    const auto bot = make(R"({adapter: slack, credentials: {bot_token: S3CR3T-bot}, task: send_message, params: {text: Hi, channel: C1}})");
-    BOOST_TEST(written(*bot) == "POST https://slack.com/api/chat.postMessage\nContent-Type: application/json\nAuthorization: Bearer S3CR3T-bot\n\n"
-                                R"({"channel":"C1","text":"Hi"})");
+    const auto bot = make(
+        R"({adapter: slack, credentials: {bot_token: S3CR3T-bot}, task: send_message, params: {text: Hi, channel: C1}})");
+    BOOST_TEST(written(*bot) ==
+               "POST https://slack.com/api/chat.postMessage\nContent-Type: application/json\nAuthorization: Bearer "
+               "S3CR3T-bot\n\n"
+               R"({"channel":"C1","text":"Hi"})");
     BOOST_TEST(is_delivered(answered(*bot, 200, R"({"ok":true})")));
     const auto refused = answered(*bot, 200, R"({"ok":false,"error":"not_authed"})");
     BOOST_TEST(is_retry(refused, Retry::Why::Misconfigured));
@@ -386,18 +429,21 @@ BOOST_AUTO_TEST_CASE(I12_an_address_that_others_chose_is_judged) {
     const auto refused = written(*stored);
     BOOST_TEST_MESSAGE(refused);
     BOOST_TEST(refused.starts_with("! the address is refused: "));
-    const auto own = make(R"({adapter: slack, credentials: {webhook_url: "http://127.0.0.1:1/x"}, task: send_message, params: {text: Hi}})");
+    const auto own = make(
+        R"({adapter: slack, credentials: {webhook_url: "http://127.0.0.1:1/x"}, task: send_message, params: {text: Hi}})");
     BOOST_TEST(written(*own).starts_with("POST http://127.0.0.1:1/x"));
 }
 
 BOOST_AUTO_TEST_CASE(I13_what_may_have_arrived_is_sent_again_only_if_it_is_repeatable) {
     auto delivery = delivery_of("{}");
     delivery.unclear = true;
-    const auto issue = make(R"({adapter: github, credentials: {token: S3CR3T-gh}, task: create_issue, params: {repo: a/b, title: T}})");
+    const auto issue = make(
+        R"({adapter: github, credentials: {token: S3CR3T-gh}, task: create_issue, params: {repo: a/b, title: T}})");
     const auto again = issue->recipe->request_for(delivery, "r");
     BOOST_REQUIRE(!again);
     BOOST_TEST((again.error().kind == Error::Kind::Invalid));
-    const auto message = make(R"({adapter: slack, credentials: {bot_token: S3CR3T}, task: send_message, params: {text: T, channel: C}})");
+    const auto message = make(
+        R"({adapter: slack, credentials: {bot_token: S3CR3T}, task: send_message, params: {text: T, channel: C}})");
     BOOST_TEST(message->recipe->request_for(delivery, "r").has_value());
 }
 
@@ -406,11 +452,20 @@ BOOST_AUTO_TEST_CASE(T1_a_route_overrides_task_and_params_and_mistakes_are_found
         const auto made = make(yaml);
         return join(made->complaints.lines(), "\n");
     };
-    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: creat_issue}").find("has no task `creat_issue`") != std::string::npos);
-    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b}}").find("needs `title`") != std::string::npos);
-    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b, title: x, nope: 1}}").find("no parameter `nope`") != std::string::npos);
-    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b, title: \"{{event.paylod.x}}\"}}").find("no variable `event.paylod.x`") != std::string::npos);
-    BOOST_TEST(lines("{adapter: github, task: create_issue, params: {repo: a/b, title: x}}").find("token: missing") != std::string::npos);
+    BOOST_TEST(
+        lines("{adapter: github, credentials: {token: t0k}, task: creat_issue}").find("has no task `creat_issue`") !=
+        std::string::npos);
+    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b}}")
+                   .find("needs `title`") != std::string::npos);
+    BOOST_TEST(
+        lines(
+            "{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b, title: x, nope: 1}}")
+            .find("no parameter `nope`") != std::string::npos);
+    BOOST_TEST(lines("{adapter: github, credentials: {token: t0k}, task: create_issue, params: {repo: a/b, title: "
+                     "\"{{event.paylod.x}}\"}}")
+                   .find("no variable `event.paylod.x`") != std::string::npos);
+    BOOST_TEST(lines("{adapter: github, task: create_issue, params: {repo: a/b, title: x}}").find("token: missing") !=
+               std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(T3_a_chain_stops_at_the_first_failure_and_sees_what_came_before) {
@@ -425,7 +480,8 @@ tasks:
       - { name: first, request: { method: POST, path: /a }, data: { id: "{{response.body.id}}" } }
       - { name: second, request: { method: POST, path: "/b/{{steps.first.data.id}}" } }
       - { name: third, request: { method: POST, path: /c } }
-)", "chain.yaml", complaints);
+)",
+                                       "chain.yaml", complaints);
     for (const auto& line : complaints.lines()) BOOST_TEST_MESSAGE(line);
     BOOST_REQUIRE(adapter);
     const auto node = ConfigNode::parse("{adapter: chain}", "t.yaml", complaints);
@@ -457,7 +513,8 @@ BOOST_AUTO_TEST_CASE(K9_nothing_that_is_kept_or_shown_holds_a_secret) {
     const auto made = make(R"({adapter: jira, config: {url: "https://acme.atlassian.net"}, task: create_issue,
         credentials: {email: a@b.example, api_token: "S3CR3T-\"x"}, params: {project: zak, summary: S}})");
     const std::string secret = "S3CR3T-\"x";
-    for (const auto& form : {secret, percent_encode(secret), to_base64(secret), to_base64("a@b.example:" + secret), json_string(secret)}) {
+    for (const auto& form :
+         {secret, percent_encode(secret), to_base64(secret), to_base64("a@b.example:" + secret), json_string(secret)}) {
         const auto outcome = answered(*made, 400, "you said " + form);
         BOOST_TEST(reason_of(outcome).find("S3CR3T") == std::string::npos);
         const auto kept = made->recipe->shown("you said " + form);
