@@ -97,23 +97,28 @@ Outcome TaskRecipe::outcome_on(const Delivery&, const std::string& route, const 
         return Retry{.reason = "the task or its credentials were taken away before the answer came", .unclear = true};
     const auto* spec = choose(task->steps.front(), ready->scope);
     if (spec == nullptr) spec = &task->steps.front().front();
+    ready->mask = mask_of(*ready);
     const auto reading = read_answer(*spec, response, ready->scope);
     if (is_about_credentials(reading)) use_.report(*ready, false, ready->mask(reading.message));
     if (reading.is == AnswerClass::Delivered) use_.report(*ready, true, "");
     return outcome_for(reading, response, ready->mask);
 }
 
+/// User and password of Basic are one text on the wire, which answers may repeat.
+Mask TaskRecipe::mask_of(const AdapterUse::Ready& ready) const {
+    auto mask = ready.mask;
+    const auto& auth = use_.adapter().auth;
+    if (auth.how != AuthSpec::How::Basic) return mask;
+    const auto user = auth.user.text(ready.scope, Encoding::Header);
+    const auto password = auth.password.text(ready.scope, Encoding::Header);
+    if (user && password) mask.add(*user + ':' + *password);
+    return mask;
+}
+
 std::string TaskRecipe::shown(std::string text) const {
     const auto ready = use_.ready();
     if (!ready) return {};  // rather nothing than a secret
-    auto mask = ready->mask;
-    const auto& auth = use_.adapter().auth;
-    if (auth.how == AuthSpec::How::Basic) {
-        const auto user = auth.user.text(ready->scope, Encoding::Header);
-        const auto password = auth.password.text(ready->scope, Encoding::Header);
-        if (user && password) mask.add(*user + ':' + *password);
-    }
-    return mask(std::move(text));
+    return mask_of(*ready)(std::move(text));
 }
 
 TaskResult TaskRecipe::run(const Task& task, AdapterUse::Ready ready, const std::string& params, Transport& transport,

@@ -40,6 +40,7 @@ private:
     TaskResult run(const Task& task, AdapterUse::Ready ready, const std::string& params, Transport& transport,
                    bool& refused) const;
     Result<HttpRequest> written(const Task& task, const ExchangeSpec& spec, const Scope& scope, Mask& mask) const;
+    Mask mask_of(const AdapterUse::Ready& ready) const;
     bool address_is_given(const ExchangeSpec& spec) const;
 
     const AdapterUse use_;

@@ -160,7 +160,7 @@ class Integrations(Base):
             written += file.read_bytes()
         for secret in SECRETS.values():
             for form in (secret, base64.b64encode(secret.encode()).decode(), base64.b64encode(f"bot@acme.example:{secret}".encode()).decode()):
-                self.assertNotIn(form.encode(), written)
+                self.assertFalse(form.encode() in written, form)
 
     def test_I13_a_request_that_may_have_arrived_is_not_repeated(self):
         self.fake.broken.add("/github/repos")
