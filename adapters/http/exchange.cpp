@@ -158,7 +158,8 @@ std::string response_json(const HttpResponse& response) {
 std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, const Scope& scope) {
     std::string text = "HTTP " + std::to_string(response.status);
     const auto said = spec.error.text(scope, Encoding::None);
-    auto detail = on_one_line(said && !said->empty() ? *said : std::string(trim(response.body)));
+    auto detail = std::string(trim(said ? on_one_line(*said) : std::string()));
+    if (detail.empty()) detail = std::string(trim(on_one_line(response.body)));
     if (detail.size() > kExcerptMax) {
         auto end = kExcerptMax;  // not within a character
         while (end > 0 && (static_cast<unsigned char>(detail[end]) & 0xC0) == 0x80) --end;

@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
 
     const Read least(place, example("minimal.yaml"));
     check(differences(least.settings, settings),
-          {"admin.token: changed",
+          {"adapters.allow: none → 10.0.0.0/8",
+           "admin.token: changed",
            "credentials.key: changed",
            "routes, in order: routes[0] → objects",
            "routes[0]: removed",
@@ -189,7 +190,8 @@ log: {level: loud}
     check(read.lines(),
           {"c.yaml:1:9: listen: expected an address and a port, like 0.0.0.0:8080 or [::]:8080, or `unix:/<file>`",
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
-           "replay, backlog, mappings, exapp, sources, targets, routes, subscriptions, credentials, admin, log, "
+           "replay, backlog, mappings, adapters, exapp, sources, targets, routes, subscriptions, credentials, admin, "
+           "log, "
            "deliver, stop_timeout)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
@@ -226,7 +228,7 @@ log: {level: loud}
            "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
            "c.yaml:25:12: routes[2].name: another route has this name",
            "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
-           "when, to, order, coalesce, loop, interpolation)",
+           "when, to, order, coalesce, loop, interpolation, task, params)",
            "c.yaml:26:14: log.level: `loud` is not one of: debug, info, warning, error"});
 }
 
