@@ -39,6 +39,8 @@
 #include "bridge/record/metrics.h"
 #include "bridge/run/housekeeper.h"
 #include "bridge/run/reconciler.h"
+#include "bridge/run/request_rates.h"
+#include "bridge/run/shared_fetches.h"
 #include "bridge/run/worker.h"
 #include "bridge/store/backlog.h"
 #include "bridge/store/open.h"
@@ -120,6 +122,7 @@ public:
           transport(curl_settings()),
           oauth2_tokens(credentials, given.clock,
                         [this](HttpRequest request) { return exchange(transport, std::move(request)); }),
+          rates(given.clock),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
@@ -132,7 +135,10 @@ public:
           replay(
               *store, [this](const Event& event) { return ingest.remap(event); }, [this] { return router(); },
               [this](const TargetId& id) { return can_deliver_to(id); },
-              [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }),
+              [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
+              {.ready = [this](const SourceId& source) { return can_backfill(source); },
+               .tell = [this](const SourceId& source,
+                              const std::vector<UntoldSubject>& untold) { return backfill(source, untold); }}),
           replay_jobs(replay, *store, ids, given.clock, given.log),
           admin(admin_parts(std::move(admin_token))),
           replays_api({replay, replay_jobs, dispatcher, given.clock, audit,
@@ -185,11 +191,13 @@ public:
         if (!listening) return listening.error();
         server = std::move(*listening);
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
+        rates.configure(now()->settings.sources);
         start_reconciler(*now());
         start_polls(*now());
         if (exapp) exapp_worker.with([this](auto& worker) { worker.emplace([this] { return exapp->step(); }); });
         housekeeper_worker.emplace([this] { return housekeeper.step(); });
         replay_worker.emplace([this] { return replay_jobs.step(); });
+        backfill_existing(*now());
         return Ok{};
     }
 
@@ -203,8 +211,7 @@ public:
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
         exapp_worker.with([](auto& worker) { worker.reset(); });
-        reconciling.with([](Reconciling& r) { r.worker.reset(); });
-        polls.with([](auto& running) { running.clear(); });
+        stop_asking();
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
@@ -228,8 +235,11 @@ public:
         subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
+        stop_asking();
+        rates.configure(fresh->settings.sources);
         start_reconciler(*fresh);
         start_polls(*fresh);
+        backfill_existing(*fresh);
         tools.log.info("reload.done");
     }
 
@@ -327,13 +337,21 @@ private:
     /// A Nextcloud that has not enabled the app refuses its calls, and counts them as wrong logins.
     bool is_held(bool as_app) const { return as_app && !(exapp && exapp->is_enabled()); }
 
+    /// Whoever waits for its turn to ask a source is let go first.
+    void stop_asking() {
+        rates.close();
+        reconciling.with([](Reconciling& r) { r.worker.reset(); });
+        polls.with([](auto& running) { running.clear(); });
+    }
+
     void start_reconciler(const Plan& current) {
         std::vector<Reconciler::Source> sources;
         const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
         for (const auto& source : current.settings.sources) {
             if (source.url.empty() || source.type == "http") continue;
-            sources.push_back({make_source_registrar(source, current.settings.public_url, send, *store),
-                               source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
+            sources.push_back(
+                {make_source_registrar(source, current.settings.public_url, rates.limited(source, send), *store),
+                 source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
         }
         reconciling.with([&](Reconciling& r) {
             r.worker.reset();
@@ -446,13 +464,26 @@ private:
         return CredentialTest{true, false, "a token was given by " + where(settings.token_url)};
     }
 
+    /// Only then an answer is worth keeping: as long as the source would not ask again anyway.
+    static bool asks_like_another(const Plan& current, const SourceSettings& source) {
+        const auto& all = current.settings.sources;
+        return source.type == "http" && std::any_of(all.begin(), all.end(), [&](const SourceSettings& other) {
+                   return other.type == "http" && other.id != source.id && other.url == source.url &&
+                          asker_of(other) == asker_of(source);
+               });
+    }
+
     /// One thread each: a source that is slow to answer holds up no other.
     void start_polls(const Plan& current) {
-        const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
+        const Exchanger to_all = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
+        const auto shared = std::make_shared<SharedFetches>(tools.clock);
         polls.with([&](std::vector<Polling>& running) {
             running.clear();
             for (const auto& source : current.settings.sources) {
                 if (!source.poll) continue;
+                auto send = rates.limited(source, to_all);
+                if (asks_like_another(current, source))
+                    send = shared->share(std::move(send), source.poll->interval * 9 / 10);
                 Polling polling;
                 polling.poll = std::make_unique<SourcePoll>(
                     source.id, make_poller(current, source, send), *source.poll,
@@ -476,6 +507,54 @@ private:
         Observation observation;
         for (const auto& each : *accepted) ++(each.duplicate ? observation.duplicates : observation.events);
         return observation;
+    }
+
+    Status can_backfill(const SourceId& source) const {
+        const auto reports = poll_reports();
+        const auto report =
+            std::find_if(reports.begin(), reports.end(), [&](const PollReport& each) { return each.source == source; });
+        if (report == reports.end())
+            return Error{Error::Kind::Invalid, "source: there is no source `" + source.value +
+                                                   "` with `poll`: only what is polled is known from before"};
+        if (report->complete) return Ok{};
+        const auto why = report->error.empty() ? std::string("it is being read") : report->error;
+        return Error{Error::Kind::Unavailable, "the source was not read to its end yet: " + why};
+    }
+
+    Result<Backfilling::Told> backfill(const SourceId& source, const std::vector<UntoldSubject>& untold) {
+        const auto current = now();
+        const auto json = current->json_polls.find(source);
+        std::vector<Observed> bodies;
+        Backfilling::Told told;
+        for (const auto& each : untold) {
+            auto body = json == current->json_polls.end() ? openregister_existing(each)
+                                                          : http_json::existing_item(each, json->second.channel);
+            if (body) {
+                bodies.push_back({.body = *std::move(body), .backfilled = true});
+            } else {
+                told.problems.push_back(each.subject + ": what is kept of it says too little");
+            }
+        }
+        const auto observed = ingest.backfill(source, bodies);
+        if (!observed) return observed.error();
+        told.events = observed->events;
+        told.problems.insert(told.problems.end(), observed->problems.begin(), observed->problems.end());
+        return told;
+    }
+
+    /// `existing: backfill`, once for each source.
+    void backfill_existing(const Plan& current) {
+        for (const auto& source : current.settings.sources) {
+            const auto key = "backfilled:" + source.id.value;
+            if (!source.poll || !source.poll->backfill_existing) continue;
+            if (const auto begun = store->note(key); !begun || *begun) continue;
+            ReplayOrder order;
+            order.backfill = source.id.value;
+            const auto job = replay_jobs.start(order);
+            const auto noted = job ? store->set_note(key, job->replay.id) : Status(job.error());
+            if (!noted)
+                tools.log.warn("backfill.not_begun", {{"source", source.id}, {"reason", noted.error().message}});
+        }
     }
 
     std::vector<PollReport> poll_reports() const {
@@ -620,6 +699,7 @@ private:
         parts.checks = ready_checks();
         parts.reports = reports();
         parts.polls = poll_reports();
+        parts.lags = ingest.lags();
         if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
         parts.targets = dispatcher.views();
         if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
@@ -741,6 +821,13 @@ private:
         table.add("DELETE", "/api/v1/replays/{id}",
                   [this](Request r, Values v) { return replays_api.cancel(r, v["id"]); });
         table.add("POST", "/api/v1/erase", [this](Request r, Values) { return erase_api.erase(r); });
+        table.add("POST", "/api/v1/backfills", [this](Request r, Values) { return replays_api.start_backfill(r); });
+        table.add("GET", "/api/v1/backfills",
+                  [this](Request r, Values) { return replays_api.list(r, ReplaysApi::Kind::Backfill); });
+        table.add("GET", "/api/v1/backfills/{id}",
+                  [this](Request r, Values v) { return replays_api.show(r, v["id"], ReplaysApi::Kind::Backfill); });
+        table.add("DELETE", "/api/v1/backfills/{id}",
+                  [this](Request r, Values v) { return replays_api.cancel(r, v["id"], ReplaysApi::Kind::Backfill); });
         table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
         table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
         table.add("GET", "/api/v1/audit", [this](Request r, Values) { return admin.audit(r); });
@@ -812,6 +899,7 @@ private:
     BookPlace book_place;
     CurlTransport transport;
     OAuth2Tokens oauth2_tokens;
+    RequestRates rates;  ///< of what sources are asked
     AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;

@@ -101,6 +101,7 @@ std::shared_ptr<const Subscribers::Rules> Subscribers::make_rules(const Subscrip
     }
     if (auto policy = OutboundPolicy::make(settings.allow)) rules->callback.policy = std::move(*policy);
     rules->callback.timeout = settings.timeout;
+    rules->backfilled = settings.backfilled;
     rules->callback.product_secrets = [secrets](const std::string& product) {
         const auto found = secrets.find(product);
         return found == secrets.end() ? std::vector<Secret>{} : found->second;
@@ -134,7 +135,8 @@ void Subscribers::configure(const Settings& whole) {
     catch_up_.set_limits({.rate = settings.catch_up_rate,
                           .events_max = settings.catch_up_events_max,
                           .waiting_max = settings.catch_up_waiting_max,
-                          .kept = whole.store.retention_finished});
+                          .kept = whole.store.retention_finished,
+                          .backfilled = settings.backfilled});
     auto fresh = make_rules(settings);
     rules_.with([&](auto& current) { current = std::move(fresh); });
 }
@@ -164,6 +166,7 @@ milliseconds Subscribers::lease_max() const { return rules()->lease.lease_max; }
 
 std::vector<Match> Subscribers::match(const Event& event) const {
     std::vector<Match> matches;
+    if (event.backfilled && !rules()->backfilled) return matches;
     const bool is_new = event.sequence == 0;
     for (const auto& one : book_.match(event.channel, event.event_name, tools_.clock.now())) {
         // Whoever is behind gets it in its turn, from the store, and does not hear of it before what came earlier.

@@ -77,6 +77,7 @@ private:
         LeaseRules lease;
         CallbackRules callback;
         std::vector<milliseconds> retry_after;
+        bool backfilled = true;
     };
     std::shared_ptr<const Rules> rules() const;
     std::shared_ptr<const Rules> make_rules(const SubscriptionSettings& settings);

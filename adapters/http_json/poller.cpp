@@ -59,6 +59,15 @@ std::string item_of(const Snapshot& known) {
     return std::string(item ? item.raw() : (*state)->root().raw());
 }
 
+/// As mappings/http.yaml reads it.
+std::string told(const char* event, const std::string& channel, const std::string& subject, const std::string& item) {
+    const auto id = subject == kDocument ? subject : subject.substr(kItem.size());
+    JsonWriter json;
+    json.object().member("event", event).member("channel", channel).member("id", id);
+    json.member("subject", subject).member_raw("item", item).end();
+    return std::move(json).text();
+}
+
 bool same_content(const std::string& a, const std::string& b) {
     if (a == b) return true;
     const auto one = JsonDocument::parse(a);
@@ -314,11 +323,14 @@ std::optional<Trouble> JsonPoller::find_gone(const Items& items) {
 }
 
 void JsonPoller::tell(const char* event, const std::string& subject, const std::string& item, bool existing) {
-    const auto id = subject == kDocument ? subject : subject.substr(kItem.size());
-    JsonWriter json;
-    json.object().member("event", event).member("channel", settings_.channel).member("id", id);
-    json.member("subject", subject).member_raw("item", item).end();
-    waiting_.push_back({std::move(json).text(), true, existing});
+    waiting_.push_back({told(event, settings_.channel, subject, item), true, existing});
+}
+
+std::optional<std::string> existing_item(const UntoldSubject& item, const std::string& channel) {
+    if (item.subject != kDocument && !item.subject.starts_with(kItem)) return std::nullopt;
+    const auto content = item_of(item.snapshot);
+    if (content == "null") return std::nullopt;
+    return told("created", channel, item.subject, content);
 }
 
 }  // namespace orbridge::http_json

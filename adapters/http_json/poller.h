@@ -25,6 +25,9 @@ std::optional<std::string> next_link(const std::string& asked, const Headers& he
 /// `url` with `name=value` in its query, in place of one that is there.
 std::string with_query(const std::string& url, std::string_view name, std::string_view value);
 
+/// What polling would have told of the creation of an item that is there. Nothing: its state says too little.
+std::optional<std::string> existing_item(const UntoldSubject& item, const std::string& channel);
+
 /// Reads a list or a document whole in each step, all pages of it, and compares it with the snapshots: what is new,
 /// changed or gone is told as `{"event", "channel", "id", "subject", "item"}`, which mappings/http.yaml reads. A list
 /// that was not read to its end tells nothing. The store and the clock must outlive it.

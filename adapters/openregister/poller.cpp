@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "adapters/openregister/object_poller.h"
+#include "bridge/core/text.h"
 
 namespace orbridge {
 namespace openregister {
 namespace {
+
+constexpr std::string_view kObject = "object:";
 
 /// The object again, out of the shape that mappings/openregister.yaml gives it: own properties, `@self`, `id`.
 std::optional<ObjectState> object_of(const std::string& state) {
@@ -67,6 +70,20 @@ private:
 
 }  // namespace
 }  // namespace openregister
+
+std::optional<std::string> openregister_existing(const UntoldSubject& object) {
+    using openregister::ToldChange;
+    if (!object.subject.starts_with(openregister::kObject)) return std::nullopt;
+    const auto parts = split(std::string_view(object.subject).substr(openregister::kObject.size()), '/');
+    if (parts.size() != 3) return std::nullopt;
+    const auto state = openregister::object_of(object.snapshot.state);
+    const auto parsed = JsonDocument::parse(object.snapshot.state);
+    if (!state || !parsed) return std::nullopt;
+    auto created = openregister::text_of((*parsed)->root()["@self"]["created"]);
+    return openregister::webhook_body(ToldChange{ToldChange::Kind::Created, std::string(parts[2]),
+                                                 std::string(parts[0]), std::string(parts[1]), state->text(),
+                                                 std::move(created), true});
+}
 
 std::unique_ptr<Poller> make_openregister_poller(const SourceSettings& settings, const Exchanger& exchange,
                                                  Store& store, const Clock& clock) {

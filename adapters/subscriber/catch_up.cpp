@@ -176,15 +176,15 @@ std::vector<bool> CatchUp::advance_all(std::vector<Task>& tasks, const CatchUpLi
         const auto waiting = store_.pending_for(target_of_hook(subscription->hook));
         const auto room = limits.waiting_max - static_cast<std::int64_t>(waiting);
         if (room <= 0) continue;
-        const auto progress =
-            advance(task, *subscription, static_cast<int>(std::min<std::int64_t>({share, tokens, room})));
+        const auto progress = advance(task, *subscription, limits.backfilled,
+                                      static_cast<int>(std::min<std::int64_t>({share, tokens, room})));
         tokens -= progress.looked_at;
         done[which] = progress.done;
     }
     return done;
 }
 
-CatchUp::Progress CatchUp::advance(Task& task, const Subscription& subscription, int budget) {
+CatchUp::Progress CatchUp::advance(Task& task, const Subscription& subscription, bool backfilled, int budget) {
     EventQuery next;
     next.state = EventState::Mapped;
     next.channel = subscription.channel;
@@ -198,7 +198,8 @@ CatchUp::Progress CatchUp::advance(Task& task, const Subscription& subscription,
     const auto now = clock_.now();
     Progress progress;
     for (const auto& event : *events) {
-        if (!offer(event, subscription, matcher)) return progress;  // this one again, next time
+        const bool wanted = backfilled || !event.backfilled;
+        if (wanted && !offer(event, subscription, matcher)) return progress;  // this one again, next time
         task.after = event.sequence;
         ++progress.looked_at;
         shared_.with([&](Shared& shared) { shared.bucket.take(now); });

@@ -25,6 +25,7 @@ struct CatchUpLimits {
     std::size_t subscribers_max = 1'000;         ///< that catch up at a time
     std::int64_t waiting_max = 1'000;            ///< callbacks that wait for one before it gets more
     milliseconds kept{std::chrono::days{30}};    ///< how long the store keeps events
+    bool backfilled = true;                      ///< also events that tell what was there before
 };
 
 /// Brings subscribers that came back late what they missed: from the store, first to last, a batch at a time. Goes
@@ -76,7 +77,7 @@ private:
     Result<std::uint64_t> last_sequence();
     Status save();
     std::vector<bool> advance_all(std::vector<Task>& tasks, const CatchUpLimits& limits);
-    Progress advance(Task& task, const Subscription& subscription, int budget);
+    Progress advance(Task& task, const Subscription& subscription, bool backfilled, int budget);
     Status offer(const Event& event, const Subscription& subscription, const SubscriptionMatcher& matcher);
     void put_back(std::vector<Task> tasks, const std::vector<bool>& done);
     void count_behind(const Shared& shared);

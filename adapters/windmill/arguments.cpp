@@ -170,6 +170,7 @@ std::string record(const Delivery& delivery) {
     json.member("eventName", event.event_name);
     json.member("timestamp", std::int64_t{event.occurred_at.time_since_epoch().count()});
     json.member("source", event.source.value);
+    if (event.backfilled) json.member("backfilled", true);
     if (!delivery.mark.empty()) json.member("loop", delivery.mark);
     json.member_raw("data", data_of(delivery)).end();
     return std::move(json).text();

@@ -11,6 +11,7 @@ constexpr std::size_t kProblemsMax = 20;
 constexpr int kPage = 500;
 constexpr int kLookedAtMost = 10'000;  // in one call, if little of it is wanted
 constexpr int kCountPage = 2'000;
+constexpr int kToldAtOnce = 100;  // in one transaction
 
 bool wanted(const ReplayOrder& order, const std::string& subject, const std::string& channel) {
     return (order.subject.empty() || order.subject == subject) && (order.channel.empty() || order.channel == channel);
@@ -55,6 +56,14 @@ EventQuery unmapped_of(const ReplayOrder& order, const ReplayId& replay, const R
     return query;
 }
 
+UntoldQuery untold_of(const ReplayOrder& order, const ReplayState& state, int limit) {
+    return {.source = {order.backfill},
+            .since = order.since,
+            .until = order.until,
+            .after = state.after_subject,
+            .limit = limit};
+}
+
 void note(ReplayState& state, const Status& status, const std::string& what) {
     if (status) {
         ++state.replayed;
@@ -73,14 +82,19 @@ bool passing(const Status& status) { return !status && status.error().kind == Er
 
 }  // namespace
 
-Replay::Replay(Store& store, Remap remap, RouterNow router, HasTarget has_target, Wake wake)
+Replay::Replay(Store& store, Remap remap, RouterNow router, HasTarget has_target, Wake wake, Backfilling backfilling)
     : store_(store),
       remap_(std::move(remap)),
       router_(std::move(router)),
       has_target_(std::move(has_target)),
-      wake_(std::move(wake)) {}
+      wake_(std::move(wake)),
+      backfilling_(std::move(backfilling)) {}
 
 Status Replay::check(const ReplayOrder& order) const {
+    if (!order.backfill.empty()) {
+        auto ready = backfilling_.ready({order.backfill});
+        return passing(ready) ? Status(Ok{}) : ready;
+    }
     if (order.unmapped) return Ok{};
     if (!order.target.empty() && !has_target_({order.target}))
         return Error{Error::Kind::Invalid, "target: no target `" + order.target + "` is configured"};
@@ -95,6 +109,7 @@ Status Replay::check(const ReplayOrder& order) const {
 }
 
 Result<std::uint64_t> Replay::count(const ReplayOrder& order, const ReplayId& replay, std::uint64_t most) {
+    if (!order.backfill.empty()) return left(order, {});
     if (is_event_itself(order)) {
         const auto event = store_.event({order.event});
         if (!event) return event.error();
@@ -119,10 +134,37 @@ Result<std::uint64_t> Replay::count(const ReplayOrder& order, const ReplayId& re
     return std::min(state.matched, most);
 }
 
+Result<std::uint64_t> Replay::left(const ReplayOrder& order, const ReplayState& state) {
+    return store_.count_untold(untold_of(order, state, 0));
+}
+
 Status Replay::advance(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most) {
+    if (!order.backfill.empty()) return backfill_some(order, state, most);
     if (order.unmapped) return remap_some(order, replay, state, most);
     if (is_event_itself(order)) return repeat_event(order, replay, state);
     return repeat_some(order, replay, state, most);
+}
+
+/// One that was told of meanwhile is not looked at any more, so that a part may be done twice.
+Status Replay::backfill_some(const ReplayOrder& order, ReplayState& state, int most) {
+    const SourceId source{order.backfill};
+    if (auto ready = backfilling_.ready(source); !ready) return ready;
+    while (most > 0) {
+        const auto limit = std::min(most, kToldAtOnce);
+        const auto page = store_.untold(untold_of(order, state, limit));
+        if (!page) return page.error();
+        const auto told = backfilling_.tell(source, *page);
+        if (!told) return told.error();
+        state.matched += page->size();
+        state.replayed += told->events;
+        for (const auto& problem : told->problems)
+            if (state.problems.size() < kProblemsMax) state.problems.push_back(problem);
+        if (!page->empty()) state.after_subject = page->back().subject;
+        state.done = page->size() < static_cast<std::size_t>(limit);
+        if (state.done) return Ok{};
+        most -= limit;
+    }
+    return Ok{};
 }
 
 Status Replay::remap_some(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most) {

@@ -1,6 +1,7 @@
 #include "bridge/api/replay_jobs.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace orbridge {
@@ -25,7 +26,8 @@ void write_order(JsonWriter& json, const ReplayOrder& order) {
     for (const auto& [name, value] : {std::pair{"event", &order.event},
                                       {"target", &order.target},
                                       {"subject", &order.subject},
-                                      {"channel", &order.channel}})
+                                      {"channel", &order.channel},
+                                      {"source", &order.backfill}})
         if (!value->empty()) json.member(name, *value);
     if (order.state) json.member("state", to_text(*order.state));
     if (order.unmapped) json.member("unmapped", true);
@@ -42,6 +44,7 @@ ReplayOrder read_order(const Json& json) {
     order.channel = json["channel"].string().value_or("");
     if (json["state"]) order.state = delivery_state_from_text(json["state"].string().value_or(""));
     order.unmapped = json["unmapped"].boolean().value_or(false);
+    order.backfill = json["source"].string().value_or("");
     order.since = read_time(json["since"]);
     order.until = read_time(json["until"]);
     return order;
@@ -61,9 +64,10 @@ ReplayJob read_job(const Json& json) {
     job.total = read_count(json["total"]);
     job.total_is_least = json["total_is_least"].boolean().value_or(false);
     job.progress.matched = read_count(json["matched"]);
-    job.progress.replayed = read_count(json["replayed"]);
+    job.progress.replayed = read_count(json[is_backfill(job) ? "backfilled" : "replayed"]);
     job.progress.after_delivery = json["after_delivery"].string().value_or("");
     job.progress.after_event = read_count(json["after_event"]);
+    job.progress.after_subject = json["after_subject"].string().value_or("");
     for (const auto& problem : json["problems"].members())
         job.progress.problems.push_back(problem.value.string().value_or(""));
     job.ended_at = read_time(json["ended_at"]);
@@ -78,7 +82,8 @@ void write_members(JsonWriter& json, const ReplayJob& job) {
     write_time(json, "ended_at", job.ended_at);
     write_order(json, job.order);
     json.member("total", job.total).member("total_is_least", job.total_is_least);
-    json.member("matched", job.progress.matched).member("replayed", job.progress.replayed);
+    json.member("matched", job.progress.matched);
+    json.member(is_backfill(job) ? "backfilled" : "replayed", job.progress.replayed);
     json.key("problems").array();
     for (const auto& problem : job.progress.problems) json.value(problem);
     json.end();
@@ -125,9 +130,18 @@ Status ReplayJobs::load() {
     if (!document) return Ok{};  // nothing that can be taken up
     const auto now = clock_.now();
     const std::lock_guard lock(mutex_);
-    for (const auto& member : (*document)->root().members())
+    for (const auto& member : (*document)->root().members()) {
         jobs_.push_back({read_job(member.value), now, now, static_cast<double>(settings_.per_second_start)});
+        // What the last part before a stop made may not be noted: it does not come again, and is not waited for.
+        auto& job = jobs_.back().job;
+        if (running(job) && is_backfill(job)) count_backfill(job);
+    }
     return Ok{};
+}
+
+void ReplayJobs::count_backfill(ReplayJob& job) {
+    const auto left = replay_.left(job.order, job.progress);
+    if (left) job.total = job.progress.matched + *left;
 }
 
 Status ReplayJobs::save(const std::vector<Kept>& jobs) {
@@ -137,7 +151,8 @@ Status ReplayJobs::save(const std::vector<Kept>& jobs) {
         json.object();
         write_members(json, kept.job);
         json.member("after_delivery", kept.job.progress.after_delivery);
-        json.member("after_event", kept.job.progress.after_event).end();
+        json.member("after_event", kept.job.progress.after_event);
+        json.member("after_subject", kept.job.progress.after_subject).end();
     }
     json.end();
     return store_.set_note(kNote, json.text());
@@ -162,7 +177,7 @@ Result<ReplayJob> ReplayJobs::start(const ReplayOrder& order) {
     const auto total = replay_.count(order, job.replay, kCountedMost);
     if (!total) return total.error();
     job.total = *total;
-    job.total_is_least = *total == kCountedMost;
+    job.total_is_least = is_backfill(job) || *total == kCountedMost;
     {
         const std::lock_guard lock(mutex_);
         const auto under_way =
@@ -199,10 +214,12 @@ void ReplayJobs::end(Kept& kept, ReplayJob::State as) {
     kept.job.state = as;
     kept.job.ended_at = clock_.now();
     kept.job.trouble.clear();
-    log_.info("replay.ended", {{"replay", kept.job.replay.id},
-                               {"state", to_text(as)},
-                               {"matched", kept.job.progress.matched},
-                               {"replayed", kept.job.progress.replayed}});
+    const bool backfill = is_backfill(kept.job);
+    log_.info(backfill ? "backfill.ended" : "replay.ended",
+              {{backfill ? "backfill" : "replay", kept.job.replay.id},
+               {"state", to_text(as)},
+               {"matched", kept.job.progress.matched},
+               {backfill ? "backfilled" : "replayed", kept.job.progress.replayed}});
 }
 
 std::optional<std::size_t> ReplayJobs::place_of(const std::string& id) const {
@@ -266,12 +283,18 @@ void ReplayJobs::work_on(const std::string& id, TimePoint now) {
     }
     if (most == 0) return;
     const auto before = job.progress.matched;
+    auto total = std::pair(job.total, job.total_is_least);
     const auto status = replay_.advance(job.order, job.replay, job.progress, most);
+    if (status && is_backfill(job) && job.total_is_least) {  // only now all that is there is known
+        count_backfill(job);
+        total = {std::max(job.total, job.progress.matched), false};
+    }
     const std::lock_guard lock(mutex_);
     auto* kept = known(id);
     if (kept == nullptr) return;
     kept->credit -= static_cast<double>(job.progress.matched - before);
     kept->job.progress = std::move(job.progress);
+    std::tie(kept->job.total, kept->job.total_is_least) = total;
     kept->job.trouble = status ? "" : status.error().message;
     if (status && kept->job.progress.done) end(*kept, ReplayJob::State::Done);
     if (const auto saved = save(jobs_); !saved)  // then this part may be done once more, which makes nothing twice

@@ -26,13 +26,14 @@ struct ReplayJob {
     ReplayState progress;
     State state = State::Running;
     std::uint64_t total = 0;      ///< as counted when it was ordered
-    bool total_is_least = false;  ///< there are more than were counted
+    bool total_is_least = false;  ///< there are more than were counted, or not all is known yet
     std::optional<TimePoint> ended_at;
     std::string trouble;  ///< why it stands still, if it does
 };
 
 const char* to_text(ReplayJob::State state);
 void write_replay_job(JsonWriter& json, const ReplayJob& job);
+inline bool is_backfill(const ReplayJob& job) { return !job.order.backfill.empty(); }
 
 /// Pure: how many deliveries a second may be made again, so long after the job has begun or been taken up again.
 int replay_rate(const ReplaySettings& settings, milliseconds running);
@@ -73,6 +74,7 @@ private:
     std::optional<std::size_t> place_of(const std::string& id) const;
     Kept* known(const std::string& id);
     Status save(const std::vector<Kept>& jobs);
+    void count_backfill(ReplayJob& job);
     void forget_old(std::vector<Kept>& jobs) const;
     int allowed(Kept& kept, TimePoint now) const;
     void work_on(const std::string& id, TimePoint now);

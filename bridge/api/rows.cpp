@@ -24,6 +24,7 @@ void write_members(JsonWriter& json, const Event& event) {
     json.member("id", event.id.value).member("sequence", event.sequence);
     json.member("source", event.source.value).member("intake", to_text(event.intake));
     json.member("state", shown(event.state));
+    if (event.backfilled) json.member("backfilled", true);
     json.member("class", event.event_class).member("channel", event.channel).member("event_name", event.event_name);
     optional_text(json, "subject", event.subject);
     json.member("occurred_at", to_iso8601(event.occurred_at)).member("received_at", to_iso8601(event.received_at));

@@ -58,7 +58,10 @@ void write_source(JsonWriter& json, const SourceSettings& source, const StatusPa
     for (const auto& heard : parts.heard) {
         if (heard.source != source.id.value) continue;
         json.key(to_text(heard.intake)).object();
-        json.member("last_at", to_iso8601(heard.last_at)).member("count", heard.count).end();
+        json.member("last_at", to_iso8601(heard.last_at)).member("count", heard.count);
+        if (const auto lag = parts.lags.find({heard.source, heard.intake}); lag != parts.lags.end())
+            json.member("lag_ms", static_cast<std::int64_t>(lag->second.count()));
+        json.end();
     }
     json.end();
     for (const auto& report : parts.reports) {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bridge/core/json.h"
@@ -28,6 +29,7 @@ struct StatusParts {
     const Settings& settings;
     StoreCounts counts;
     std::vector<IntakeHeard> heard;
+    std::map<std::pair<std::string, Intake>, milliseconds> lags;  ///< by source and intake, of the last event
     std::vector<RegistrarReport> reports;
     std::vector<PollReport> polls;
     std::map<TargetId, TargetView> targets;

@@ -71,6 +71,8 @@ int run_pause(const Args& args);
 int run_resume(const Args& args);
 int run_replay(const Args& args);
 int run_replays(const Args& args);
+int run_backfill(const Args& args);
+int run_backfills(const Args& args);
 int run_cancel(const Args& args);
 int run_subscriptions(const Args& args);
 int run_token(const Args& args);

@@ -30,7 +30,8 @@ int run_events(const Args& args) {
     for (const auto& member : (*answer)->root()["events"].members()) {
         const auto& row = member.value;
         const bool mapped = text_of(row, "state") == "mapped";
-        rows.push_back({text_of(row, "received_at"), text_of(row, "id"), text_of(row, "source"), text_of(row, "intake"),
+        rows.push_back({text_of(row, "received_at"), text_of(row, "id"), text_of(row, "source"),
+                        text_of(row, "intake") + (row["backfilled"] ? " (backfilled)" : ""),
                         mapped ? text_of(row, "channel") : "(" + text_of(row, "state") + ")",
                         mapped ? text_of(row, "event_name") : text_of(row, "class")});
     }

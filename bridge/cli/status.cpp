@@ -53,7 +53,10 @@ void print_source(const std::string& name, const Json& source) {
     if (source["heard"].empty()) std::cout << "    heard: nothing yet\n";
     for (const auto& heard : source["heard"].members()) {
         std::cout << "    heard: " << heard.key << ", " << text_of(heard.value, "count") << " times, last "
-                  << text_of(heard.value, "last_at") << "\n";
+                  << text_of(heard.value, "last_at");
+        if (const auto lag = heard.value["lag_ms"].integer())
+            std::cout << ", " << format_duration(milliseconds{*lag}) << " after it happened";
+        std::cout << "\n";
     }
     if (source["registrar"]) print_registrar(source["registrar"]);
     if (source["poll"]) print_poll(source["poll"]);

@@ -34,6 +34,8 @@ struct Event {
     TimePoint occurred_at{};
     TimePoint received_at{};
     std::string payload;  ///< JSON text
+    /// It tells what was there before anything was heard of it, on demand: nothing that happened just now.
+    bool backfilled = false;
 };
 
 }  // namespace orbridge

@@ -11,9 +11,10 @@ namespace orbridge {
 
 /// Something found by polling, as its source would have pushed it: it goes through the same mapping.
 struct Observed {
-    std::string body;       ///< JSON, as of a pushed request
-    bool current = false;   ///< read from the source just now, against what was known: no older change told late
-    bool existing = false;  ///< was there before anything was told of it: remembered, and no event
+    std::string body;         ///< JSON, as of a pushed request
+    bool current = false;     ///< read from the source just now, against what was known: no older change told late
+    bool existing = false;    ///< was there before anything was told of it: remembered, and no event
+    bool backfilled = false;  ///< remembered so, and to be told of now
 };
 
 /// What one step of a poller found, to be stored with the cursor in one transaction.

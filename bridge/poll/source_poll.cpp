@@ -84,6 +84,7 @@ void SourcePoll::went_well(bool more, TimePoint now) {
     if (before.failures > 0) tools_.log.info("poll.recovered", {{"source", source_}, {"failures", before.failures}});
     if (more || caught_up_) return;
     caught_up_ = true;
+    report_.with([](PollReport& report) { report.complete = true; });
     tools_.log.info(
         "poll.caught_up",
         {{"source", source_}, {"reads", poller_->reads()}, {"events", static_cast<std::int64_t>(before.caught_up)}});

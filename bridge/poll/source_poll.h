@@ -20,6 +20,7 @@ struct PollReport {
     SourceId source{};
     std::string reads{};  ///< Poller::reads()
     PushState pushes = PushState::None;
+    bool complete = false;                  ///< since the start all that is there was read to its end once
     std::optional<TimePoint> checked_at{};  ///< end of the last step, whatever came of it
     std::optional<TimePoint> fetched_at{};  ///< of the last one that went well
     std::optional<TimePoint> next_poll{};   ///< nothing: not by itself

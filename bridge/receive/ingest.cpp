@@ -24,11 +24,13 @@ NewDelivery delivery_for(const Match& match, const Event& event, IdMaker& ids) {
             event.received_at, false,        match.latest_only};
 }
 
-Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedRequest& request, IdMaker& ids) {
+Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedRequest& request, IdMaker& ids,
+                        bool backfilled) {
     Prepared prepared;
     prepared.rule = std::move(mapped.rule);
     auto& event = prepared.event.event;
     event = event_base(request, ids);
+    event.backfilled = backfilled;
     event.event_class = std::move(mapped.event_class);
     event.channel = std::move(mapped.channel);
     event.event_name = std::move(mapped.event_name);
@@ -138,11 +140,12 @@ std::int64_t whole_seconds(milliseconds time) { return std::max<std::int64_t>(1,
 }  // namespace
 
 std::vector<Prepared> prepare(NormalizeOutcome outcome, const Router& router, const VerifiedRequest& request,
-                              IdMaker& ids) {
+                              IdMaker& ids, bool backfilled) {
     std::vector<Prepared> all;
     std::visit(
         Overloaded{[&](std::vector<Normalized>& mapped) {
-                       for (auto& each : mapped) all.push_back(prepare_mapped(std::move(each), router, request, ids));
+                       for (auto& each : mapped)
+                           all.push_back(prepare_mapped(std::move(each), router, request, ids, backfilled));
                    },
                    [&](Unmapped& unmapped) { all.push_back(prepare_unmapped(std::move(unmapped), request, ids)); }},
         outcome);
@@ -275,7 +278,7 @@ std::optional<Answer> Ingest::over_limit(const SourcePlan& source, TimePoint now
 }
 
 Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vector<Observed>& found,
-                                              TimePoint read_after, const Bookmark& bookmark) {
+                                              TimePoint read_after, const std::optional<Bookmark>& bookmark) {
     const auto plan = plan_();
     const auto* source = find_source(*plan, id.value);
     if (source == nullptr) return Error{Error::Kind::Invalid, "there is no source " + id.value + " any more"};
@@ -288,7 +291,7 @@ Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vec
         const auto request = verified_before(id, source->mapping, Intake::Poll, each.body, arrival.seen_when);
         auto outcome = normalize(*plan, source->mapping, request);
         if (!outcome) return outcome.error();
-        for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
+        for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_, each.backfilled)) {
             prepared.event.leaves = state_of(prepared, each.current ? std::optional(read_after) : std::nullopt);
             if (!each.existing) {
                 all.push_back(std::move(prepared));
@@ -301,6 +304,28 @@ Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vec
     auto accepted = store_.accept(batch.arrival);
     tell(batch, accepted);
     return accepted;
+}
+
+Result<Ingest::Backfilled> Ingest::backfill(const SourceId& source, const std::vector<Observed>& existing) {
+    Backfilled told;
+    if (existing.empty()) return told;
+    const auto accepted = observe(source, existing, clock_.now(), std::nullopt);
+    if (accepted) {
+        const auto is_new = [](const Accepted& each) { return !each.duplicate; };
+        told.events = static_cast<std::uint64_t>(std::count_if(accepted->begin(), accepted->end(), is_new));
+    } else if (accepted.error().kind != Error::Kind::Invalid) {
+        return accepted.error();
+    } else if (existing.size() == 1) {
+        told.problems.push_back(accepted.error().message);
+    } else {  // one of them is to blame
+        for (const auto& one : existing) {
+            const auto part = backfill(source, {one});
+            if (!part) return part.error();
+            told.events += part->events;
+            told.problems.insert(told.problems.end(), part->problems.begin(), part->problems.end());
+        }
+    }
+    return told;
 }
 
 /// What is to be stored, as it will be.
@@ -328,7 +353,7 @@ void Ingest::tell(Batch& batch, const Result<std::vector<Accepted>>& accepted) {
 
 /// Counts and tells what has been stored, or was already.
 void Ingest::record(const Prepared& prepared, const Accepted& accepted) {
-    if (!accepted.duplicate) count_for_loops(prepared);
+    if (!accepted.duplicate && !prepared.event.event.backfilled) count_for_loops(prepared);
     if (!accepted.duplicate && prepared.event.leaves)
         changed_(prepared.event.event.source, prepared.event.event.subject);
     const auto what = accepted.duplicate      ? Metrics::Received::Duplicate
@@ -336,8 +361,17 @@ void Ingest::record(const Prepared& prepared, const Accepted& accepted) {
                                               : Metrics::Received::Accepted;
     const auto& event = prepared.event.event;
     metrics_.received(event.source, event.intake, what);
+    if (event.backfilled && !accepted.duplicate) metrics_.backfilled(event.source);
+    if (!event.backfilled && !prepared.rule.empty()) note_lag(event);
     if (what == Metrics::Received::Unmapped)
         log_.warn("event.unmapped", {{"source", event.source}, {"event", accepted.id}, {"class", event.event_class}});
+}
+
+/// What comes from a clock that is ahead of ours counts as just now.
+void Ingest::note_lag(const Event& event) {
+    const auto lag = std::max<milliseconds>(event.received_at - event.occurred_at, milliseconds{0});
+    lags_.with([&](Lags& lags) { lags[{event.source.value, event.intake}] = lag; });
+    metrics_.lag(event.source, event.intake, lag);
 }
 
 /// Cuts deliveries of events that our own scripts seem to have caused: they are stored as such, never left out.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -66,6 +67,12 @@ public:
     Ingest(PlanNow plan, Store& store, const Names& names, IdMaker& ids, const Clock& clock, Metrics& metrics, Log& log,
            Wake wake, Subscribers subscribers = {});
 
+    /// Of each source and intake: how long ago the last thing that it told since the start had happened then.
+    using Lags = std::map<std::pair<std::string, Intake>, milliseconds>;
+    Lags lags() const {
+        return lags_.with([](const Lags& lags) { return lags; });
+    }
+
     /// Asked before each event: while it says true, new ones are answered 503 and duplicates still 200. To be
     /// set before the first request.
     void refuse_new_when(std::function<bool()> full) { full_ = std::move(full); }
@@ -85,10 +92,17 @@ public:
     Answer hook(const std::string& workspace, const InboundRequest& request);
     void hook_later(const std::string& workspace, const InboundRequest& request, const Respond& respond);
 
-    /// What polling found, through the same mapping, stored with the bookmark in one transaction. Unavailable: nothing
-    /// was stored. Invalid: the source is not there, or something is no JSON.
+    /// What polling found, through the same mapping, stored with the bookmark, if there is one, in one transaction.
+    /// Unavailable: nothing was stored. Invalid: the source is not there, or something is no JSON.
     Result<std::vector<Accepted>> observe(const SourceId& source, const std::vector<Observed>& found,
-                                          TimePoint read_after, const Bookmark& bookmark);
+                                          TimePoint read_after, const std::optional<Bookmark>& bookmark);
+
+    struct Backfilled {
+        std::uint64_t events = 0;             ///< new ones
+        std::vector<std::string> problems{};  ///< of what is no event
+    };
+    /// Tells of what was there before. Unavailable: some of it may be stored; the same may be told again.
+    Result<Backfilled> backfill(const SourceId& source, const std::vector<Observed>& existing);
 
     /// Runs an unmapped event through the mappings of now. Conflict: still unmapped.
     Status remap(const Event& event);
@@ -110,6 +124,7 @@ private:
     Batch ready(std::vector<Prepared> all, Arrival arrival);
     void tell(Batch& batch, const Result<std::vector<Accepted>>& accepted);
     void record(const Prepared& prepared, const Accepted& accepted);
+    void note_lag(const Event& event);
     std::optional<Answer> over_limit(const SourcePlan& source, TimePoint now);
     Answer refuse(const SourceId& source, Intake intake, const Error& error);
     Answer refuse_for_now(const SourceId& source);
@@ -128,6 +143,7 @@ private:
     Wake wake_;
     Guarded<LoopGuard> loops_;
     Guarded<SourceLimits> limits_;
+    Guarded<Lags> lags_;
     Subscribers subscribers_;
     std::function<bool()> full_ = [] { return false; };
     std::function<void(const SourceId&, const std::string&)> changed_ = [](const SourceId&, const std::string&) {};
@@ -135,6 +151,6 @@ private:
 
 /// Pure: gives ids and deliveries to what the mappings made. Used by Ingest and by `orbridge map`.
 std::vector<Prepared> prepare(NormalizeOutcome outcome, const Router& router, const VerifiedRequest& request,
-                              IdMaker& ids);
+                              IdMaker& ids, bool backfilled = false);
 
 }  // namespace orbridge

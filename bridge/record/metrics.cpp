@@ -57,6 +57,14 @@ struct Metrics::Families {
             .Name("orbridge_events_received_total")
             .Help("Verified events by what became of them: accepted, duplicate, unmapped (stored too)")
             .Register(registry);
+    Family<prometheus::Counter>& backfilled = BuildCounter()
+                                                  .Name("orbridge_events_backfilled_total")
+                                                  .Help("Accepted events that tell what was there before, on demand")
+                                                  .Register(registry);
+    Family<prometheus::Gauge>& lag = BuildGauge()
+                                         .Name("orbridge_intake_lag_seconds")
+                                         .Help("How long ago the last thing that an intake told had happened then")
+                                         .Register(registry);
     Family<prometheus::Counter>& refused = BuildCounter()
                                                .Name("orbridge_requests_refused_total")
                                                .Help("Requests to a source that were not accepted, by HTTP status")
@@ -198,6 +206,12 @@ void Metrics::received(const SourceId& source, Intake intake, Received what) {
     families_->received
         .Add({{"source", source.value}, {"intake", to_text(intake)}, {"result", kWords[static_cast<int>(what)]}})
         .Increment();
+}
+
+void Metrics::backfilled(const SourceId& source) { families_->backfilled.Add({{"source", source.value}}).Increment(); }
+
+void Metrics::lag(const SourceId& source, Intake intake, milliseconds lag) {
+    families_->lag.Add({{"source", source.value}, {"intake", to_text(intake)}}).Set(seconds_of(lag));
 }
 
 void Metrics::refused(const SourceId& source, int status) {

@@ -25,6 +25,10 @@ public:
     // ---- coming in
     enum class Received { Accepted, Duplicate, Unmapped };
     void received(const SourceId& source, Intake intake, Received what);
+    /// An event that tells what was there before.
+    void backfilled(const SourceId& source);
+    /// How long ago what an intake has just told had happened.
+    void lag(const SourceId& source, Intake intake, milliseconds lag);
     /// A request to a known source that was not accepted.
     void refused(const SourceId& source, int status);
 

@@ -72,11 +72,12 @@ struct Router::Compiled {
         if (!route.event_name.empty()) event_name.emplace(Pattern::compile(route.event_name));
     }
 
-    enum class Step { Mapped, Source, Channel, Pattern, EventName, Condition, Taken };
+    enum class Step { Mapped, Backfilled, Source, Channel, Pattern, EventName, Condition, Taken };
 
     /// Where the event fails; Taken if nowhere. The failing condition goes to `at`.
     Step judge(const Event& event, Payload& payload, const RouteSettings::Condition** at = nullptr) const {
         if (event.state != EventState::Mapped) return Step::Mapped;
+        if (event.backfilled && !route.backfilled) return Step::Backfilled;
         if (!route.source.empty() && route.source != event.source.value) return Step::Source;
         if (!route.channel.empty() && route.channel != event.channel) return Step::Channel;
         if (event_name && !*event_name) return Step::Pattern;
@@ -96,6 +97,7 @@ struct Router::Compiled {
             case Step::Mapped:
                 return event.state == EventState::Erased ? "the event was erased"
                                                          : "no mapping knew the event, so it has no channel";
+            case Step::Backfilled: return "the event is backfilled, and the route takes none of those";
             case Step::Source:
                 return "source is " + quoted(event.source.value) + ", route wants " + quoted(route.source);
             case Step::Channel: return "channel is " + quoted(event.channel) + ", route wants " + quoted(route.channel);

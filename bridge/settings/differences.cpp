@@ -53,6 +53,7 @@ Facts facts_of(const PushSettings& push) {
 
 Facts facts_of(const PollSettings& poll) {
     const auto count = [](std::size_t number) { return shown_number(static_cast<std::int64_t>(number)); };
+    const std::string existing = poll.tell_existing ? "tell" : poll.backfill_existing ? "backfill" : "remember";
     return {{"poll.interval", shown(poll.interval)},
             {"poll.fallback_interval", shown(poll.fallback_interval)},
             {"poll.push_timeout", shown(poll.push_timeout)},
@@ -61,7 +62,7 @@ Facts facts_of(const PollSettings& poll) {
             {"poll.refresh_min", shown(poll.refresh_min)},
             {"poll.log", shown(poll.log)},
             {"poll.compare_every", poll.compare_every ? shown(*poll.compare_every) : shown(std::string("auto"))},
-            {"poll.existing", shown(std::string(poll.tell_existing ? "tell" : "remember"))},
+            {"poll.existing", shown(existing)},
             {"poll.page_rows", count(poll.page_rows)},
             {"poll.tail_rows", count(poll.tail_rows)},
             {"poll.page_objects", count(poll.page_objects)},
@@ -93,6 +94,7 @@ Facts facts_of(const SourceSettings& source) {
                       {"verify", shown(source.unverified ? "none" : "auto")},
                       {"paths", shown(source.paths)},
                       {"limit", shown(text_of(source.limit))},
+                      {"rate", shown(text_of(source.rate))},
                       {"register", shown(source.intakes_wanted)},
                       {"classes", shown(source.classes)},
                       {"schemas", shown(source.schemas)},
@@ -137,6 +139,7 @@ Facts facts_of(const RouteSettings& route) {
                    {"to", shown(targets)},
                    {"order", shown(route.ordered ? "subject" : "none")},
                    {"coalesce", shown(route.latest_only ? "latest" : "none")},
+                   {"backfilled", shown(route.backfilled ? "true" : "false")},
                    {"loop.policy", shown(to_text(route.loop.policy))},
                    {"loop.users", shown(route.loop.users)},
                    {"loop.user", shown("payload." + route.loop.user)},
@@ -203,6 +206,7 @@ Facts facts_of(const SubscriptionSettings& settings) {
                    {"timeout", shown(settings.timeout)},
                    {"retry_after", shown(waits)},
                    {"lease_max", shown(settings.lease_max)},
+                   {"backfilled", shown(settings.backfilled ? "true" : "false")},
                    {"grace", shown(settings.grace)},
                    {"active_max", shown_number(settings.active_max)},
                    {"catch_up_rate", shown(text_of(settings.catch_up_rate))},

@@ -83,6 +83,7 @@ struct PollSettings {
     std::string log = "auto";                                 ///< auto, realtime, audit, lists
     std::optional<milliseconds> compare_every{};              ///< `auto`: 6 h beside a log, 15 min without; 0: never
     bool tell_existing = false;                               ///< `existing: tell`: what is there at first are events
+    bool backfill_existing = false;                           ///< `existing: backfill`: they are, little by little
     std::size_t page_rows = 500;                              ///< of a log, asked for at once
     std::size_t tail_rows = 200;                              ///< read again each time: rows commit late
     std::size_t page_objects = 200;                           ///< of a list, asked for at once
@@ -134,6 +135,7 @@ struct SourceSettings {
     milliseconds timeout{10'000};
     std::size_t answer_bytes_max = 8 << 20;
     RateLimit limit{};  ///< of what is pushed and believed; above: 429
+    RateLimit rate{};   ///< of what it is asked, together with all sources that show it the same credentials
     PushSettings push{};
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };
@@ -181,6 +183,7 @@ struct RouteSettings {
     std::vector<Condition> when;
     std::vector<TargetId> to;
     bool ordered = true;       ///< `order: subject | none`
+    bool backfilled = true;    ///< also events that tell what was there before
     bool latest_only = false;  ///< `coalesce: latest`: a newer one of the subject ends those that still wait
     LoopSettings loop{};
     std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
@@ -210,6 +213,7 @@ struct SubscriptionSettings {
     RateLimit catch_up_rate{1'000, milliseconds{1'000}};  ///< … that many at a time, for all together
     std::int64_t catch_up_events_max = 100'000;           ///< further back nobody can go
     std::int64_t catch_up_waiting_max = 1'000;            ///< callbacks that wait for one before it gets more
+    bool backfilled = true;                               ///< also events that tell what was there before
     int in_flight_max = 4'096;
     std::optional<ConfigNode> node{};  ///< for complaints found later
 };

@@ -159,7 +159,9 @@ void read_pace(const ConfigNode& node, PollSettings& poll) {
     poll.backoff_max = node.duration("backoff_max", poll.backoff_max, 100ms, 24h);
     poll.stale_after = node.duration("stale_after", poll.interval * 2, 1ms, 30 * 24h);
     poll.refresh_min = node.duration("refresh_min", poll.refresh_min, 0ms, 24h);
-    poll.tell_existing = node.word("existing", {"remember", "tell"}, "remember") == "tell";
+    const auto existing = node.word("existing", {"remember", "tell", "backfill"}, "remember");
+    poll.tell_existing = existing == "tell";
+    poll.backfill_existing = existing == "backfill";
 }
 
 /// What is polled is held against its snapshots.
@@ -201,6 +203,7 @@ void read_http_source(const ConfigNode& node, SourceSettings& source) {
     read_snapshots(node, source);
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
     source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
+    source.rate = read_rate(node["rate"]);
     source.node = node;
     node.done();
 }
@@ -267,6 +270,9 @@ SourceSettings read_source(const ConfigNode& root, const std::optional<AppApiSet
     source.timeout = node.duration("timeout", source.timeout, 10ms, 5min);
     source.answer_bytes_max = node.size("answer_bytes_max", source.answer_bytes_max, 1 << 10, 64 << 20);
     source.limit = read_rate(node["limit"]);
+    source.rate = read_rate(node["rate"]);
+    if (source.rate.requests > 0 && source.url.empty())
+        node["rate"].complain("needs the source's `url`: nothing else is asked");
     source.node = node;
     check_fit(node, source);
     check_secret(node, source);

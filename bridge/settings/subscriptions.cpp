@@ -98,6 +98,7 @@ SubscriptionSettings read_subscriptions(const ConfigNode& root) {
     settings.allow = node.texts("allow", {});
     settings.timeout = node.duration("timeout", settings.timeout, 10ms, 5min);
     settings.retry_after = node.durations("retry_after", default_schedule(), 1ms, days{7});
+    settings.backfilled = node.flag("backfilled", settings.backfilled);
     settings.lease_max = node.duration("lease_max", settings.lease_max, kLeaseMaxLeast, days{3650});
     settings.grace = node.duration("grace", settings.grace, 0s, days{30});
     settings.active_max = node.integer("active_max", settings.active_max, 1, 1'000'000);

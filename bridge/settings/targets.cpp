@@ -151,6 +151,7 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
     route.ordered = node.word("order", {"subject", "none"}, "subject") == "subject";
     route.latest_only = node.word("coalesce", {"latest", "none"}, "none") == "latest";
     if (route.latest_only && !route.ordered) node["coalesce"].complain("needs `order: subject`");
+    route.backfilled = node.flag("backfilled", true);
     route.loop = read_loop(node["loop"]);
     route.interpolation = node.word("interpolation", {"neutralise", "refuse", "pass"}, "");
     route.task = node.text("task", "");

@@ -38,6 +38,11 @@ bool matches(const DeliveryQuery& query, const DeliveryRow& row) {
            (query.before_id.empty() || row.id.value < query.before_id) && row.id.value > query.after_id;
 }
 
+bool is_wanted(const UntoldQuery& query, const std::pair<SourceId, std::string>& place, const Snapshot& snapshot) {
+    return place.first == query.source && place.second > query.after && is_untold(snapshot) &&
+           within(snapshot.as_of.value_or(snapshot.updated_at), query.since, query.until);
+}
+
 bool job_ended(const FollowedJob& job) { return job.state != "waiting" && job.state != "running"; }
 
 std::optional<Error> bad_id(const NewEvent& event) {
@@ -63,6 +68,7 @@ Result<std::vector<Accepted>> MemoryStore::accept(const Arrival& arrival) {
         }
         for (const auto& arrived : arrival.events) {
             const auto& event = arrived.event;
+            if (event.backfilled) continue;  // nothing was heard just now
             auto& heard = state.heard[{event.source.value, event.intake}];
             heard = {event.source.value, event.intake, std::max(heard.last_at, event.received_at), heard.count + 1};
         }
@@ -94,6 +100,7 @@ std::vector<Accepted> MemoryStore::store(State& state, const Arrival& arrival) c
 }
 
 std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& event, bool only_if_known) const {
+    if (event.event.backfilled) return store_backfilled(state, event, only_if_known);
     if (!event.leaves || event.event.subject.empty()) return store_unless_known(state, event, only_if_known);
     const std::pair place(event.event.source, event.event.subject);
     const auto found = state.snapshots.find(place);
@@ -118,6 +125,15 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     return accepted;
 }
 
+std::optional<Accepted> MemoryStore::store_backfilled(State& state, const NewEvent& event, bool only_if_known) const {
+    const auto found = state.snapshots.find({event.event.source, event.event.subject});
+    const auto known = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    if (!is_untold(known)) return Accepted{known && !known->event.value.empty() ? known->event : event.event.id, true};
+    auto accepted = store_unless_known(state, event, only_if_known);
+    if (accepted) found->second.event = accepted->id;
+    return accepted;
+}
+
 std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewEvent& event, bool only_if_known) const {
     if (const auto earlier = find_duplicate(state, event)) return Accepted{*earlier, true};
     if (only_if_known) return std::nullopt;
@@ -136,6 +152,26 @@ Result<std::optional<Snapshot>> MemoryStore::snapshot(const SourceId& source, co
     return state_.with([&](State& state) -> std::optional<Snapshot> {
         const auto found = state.snapshots.find({source, subject});
         return found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    });
+}
+
+Result<std::vector<UntoldSubject>> MemoryStore::untold(const UntoldQuery& query) {
+    return state_.with([&](State& state) {
+        std::vector<UntoldSubject> untold;
+        for (const auto& [place, snapshot] : state.snapshots) {
+            const bool wanted = is_wanted(query, place, snapshot);
+            if (wanted && untold.size() < static_cast<std::size_t>(query.limit))
+                untold.push_back({place.second, snapshot});
+        }
+        return untold;
+    });
+}
+
+Result<std::uint64_t> MemoryStore::count_untold(const UntoldQuery& query) {
+    return state_.with([&](State& state) {
+        const auto wanted = std::count_if(state.snapshots.begin(), state.snapshots.end(),
+                                          [&](const auto& each) { return is_wanted(query, each.first, each.second); });
+        return static_cast<std::uint64_t>(wanted);
     });
 }
 

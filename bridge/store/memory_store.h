@@ -51,6 +51,8 @@ public:
     Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;
     Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
                                                    const std::string& after, int limit) override;
+    Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) override;
+    Result<std::uint64_t> count_untold(const UntoldQuery& query) override;
 
     Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
     Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
@@ -138,6 +140,7 @@ private:
     std::vector<Accepted> store(State& state, const Arrival& arrival) const;
     /// Nothing: it is new, and only a known one was wanted.
     std::optional<Accepted> store_one(State& state, const NewEvent& event, bool only_if_known) const;
+    std::optional<Accepted> store_backfilled(State& state, const NewEvent& event, bool only_if_known) const;
     std::optional<Accepted> store_unless_known(State& state, const NewEvent& event, bool only_if_known) const;
     static void store_rest(State& state, const Arrival& arrival);
     static void remove_snapshot(State& state, const std::pair<SourceId, std::string>& place);

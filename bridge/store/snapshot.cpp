@@ -88,6 +88,8 @@ SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState&
     return {.same = before->live && by_poll && equal(before->state, now.text)};
 }
 
+bool is_untold(const std::optional<Snapshot>& known) { return known && known->live && known->event.value.empty(); }
+
 StateChange compare_states(const std::string& before, const std::string& now) {
     const auto a = JsonDocument::parse(before), b = JsonDocument::parse(now);
     if (!a || !b) return {};

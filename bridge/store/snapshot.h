@@ -43,6 +43,9 @@ struct SnapshotVerdict {
 /// Pure. `before`: nothing if the subject is not known.
 SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake);
 
+/// Whether a subject is there and no event was ever told of it: then a backfilled one may.
+bool is_untold(const std::optional<Snapshot>& known);
+
 /// What is known of two states of one subject, one after the other.
 struct StateChange {
     bool same = false;                   ///< as canonical JSON

@@ -1,3 +1,4 @@
+#include <limits>
 #include <utility>
 
 #include "bridge/core/text.h"
@@ -14,7 +15,8 @@ constexpr std::string_view kStoring = "store the event";
 
 constexpr const char* kInsertEvent =
     "INSERT INTO events (seq, id, dedup, twin, seen, state, intake, source, class, channel, event_name, subject,"
-    " occurred_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    " occurred_at, received_at, payload, backfilled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING";
 constexpr const char* kIdByDedup = "SELECT id FROM events WHERE dedup = ?";
 constexpr const char* kIdByTwinDedup = "SELECT e.id FROM twins t JOIN events e ON e.seq = t.event WHERE t.dedup = ?";
 constexpr const char* kSeqById = "SELECT seq FROM events WHERE id = ?";
@@ -104,23 +106,42 @@ constexpr const char* kFloor = "SELECT version FROM snapshot_floors WHERE source
 constexpr const char* kStateOfEvent = "SELECT state FROM events WHERE id = ?";
 constexpr const char* kInsertDifference =
     "INSERT OR REPLACE INTO differences (event, before, changed) VALUES (?, ?, ?)";
+// `event = x''` as in the index of 0009.
+constexpr const char* kUntold =
+    "SELECT version, live, polled, as_of, updated_at, event, used_at, state, subject FROM snapshots WHERE source = ?1"
+    " AND subject > ?2 AND live = 1 AND event = x'' AND coalesce(as_of, updated_at) >= ?3"
+    " AND coalesce(as_of, updated_at) < ?4 ORDER BY subject LIMIT ?5";
+constexpr const char* kCountUntold =
+    "SELECT count(*) FROM snapshots WHERE source = ?1 AND subject > ?2 AND live = 1 AND event = x''"
+    " AND coalesce(as_of, updated_at) >= ?3 AND coalesce(as_of, updated_at) < ?4";
 constexpr const char* kLiveSubjects =
     "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
     " ORDER BY subject LIMIT ?5";
 
+Snapshot read_snapshot(Statement& row) {
+    Snapshot found;
+    found.version = static_cast<std::uint64_t>(row.integer(0));
+    found.live = row.integer(1) != 0;
+    found.polled = row.integer(2) != 0;
+    found.as_of = rows::time_or_null(row, 3);
+    found.updated_at = rows::time(row.integer(4));
+    if (!row.view(5).empty()) found.event.value = unpack_uuid(row.view(5));
+    found.used_at = rows::time(row.integer(6));
+    found.state = row.text(7);
+    return found;
+}
+
 std::optional<Snapshot> read_snapshot(Database& db, const SourceId& source, const std::string& subject) {
     auto cursor = db.run(kSnapshot, std::string_view(source.value), std::string_view(subject));
     if (!cursor.next()) return std::nullopt;
-    Snapshot found;
-    found.version = static_cast<std::uint64_t>(cursor->integer(0));
-    found.live = cursor->integer(1) != 0;
-    found.polled = cursor->integer(2) != 0;
-    found.as_of = rows::time_or_null(cursor.row(), 3);
-    found.updated_at = rows::time(cursor->integer(4));
-    if (!cursor->view(5).empty()) found.event.value = unpack_uuid(cursor->view(5));
-    found.used_at = rows::time(cursor->integer(6));
-    found.state = cursor->text(7);
-    return found;
+    return read_snapshot(cursor.row());
+}
+
+std::int64_t first_ms(const std::optional<TimePoint>& since) {
+    return since ? ms(*since) : std::numeric_limits<std::int64_t>::min();
+}
+std::int64_t last_ms(const std::optional<TimePoint>& until) {
+    return until ? ms(*until) : std::numeric_limits<std::int64_t>::max();
 }
 
 void write_snapshot(Database& db, const SourceId& source, const std::string& subject, const Snapshot& snapshot) {
@@ -160,6 +181,28 @@ void SqliteStore::store_rest(Database& db, const Arrival& arrival) {
 Result<std::optional<Snapshot>> SqliteStore::snapshot(const SourceId& source, const std::string& subject) {
     return attempt("read a snapshot", [&]() -> Result<std::optional<Snapshot>> {
         return readers_.with([&](Database& db) { return read_snapshot(db, source, subject); });
+    });
+}
+
+Result<std::vector<UntoldSubject>> SqliteStore::untold(const UntoldQuery& query) {
+    return attempt("read subjects", [&]() -> Result<std::vector<UntoldSubject>> {
+        return readers_.with([&](Database& db) {
+            std::vector<UntoldSubject> untold;
+            auto cursor = db.run(kUntold, std::string_view(query.source.value), std::string_view(query.after),
+                                 first_ms(query.since), last_ms(query.until), query.limit);
+            while (cursor.next()) untold.push_back({cursor->text(8), read_snapshot(cursor.row())});
+            return untold;
+        });
+    });
+}
+
+Result<std::uint64_t> SqliteStore::count_untold(const UntoldQuery& query) {
+    return attempt("count subjects", [&]() -> Result<std::uint64_t> {
+        return readers_.with([&](Database& db) {
+            auto cursor = db.run(kCountUntold, std::string_view(query.source.value), std::string_view(query.after),
+                                 first_ms(query.since), last_ms(query.until));
+            return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : std::uint64_t{0};
+        });
     });
 }
 
@@ -290,8 +333,10 @@ Result<std::vector<Accepted>> SqliteStore::end_accept(Accepting& accepting, cons
     let_go(accepting.change, stored.has_value());
     if (!stored) return stored.error();
     tally_.apply(accepting.change);
-    for (const auto& each : accepting.arrival.events)
+    for (const auto& each : accepting.arrival.events) {
+        if (each.event.backfilled) continue;  // nothing was heard just now
         heard_.note(each.event.source.value, each.event.intake, each.event.received_at);
+    }
     if (accepting.accepted.empty()) return Error{Error::Kind::Unavailable, "cannot store the event: it is new"};
     return std::move(accepting.accepted);
 }
@@ -324,6 +369,7 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
                                                  TallyChange& change) {
     const auto& leaves = packed.from->leaves;
     const auto& event = packed.from->event;
+    if (event.backfilled) return store_backfilled(db, packed, only_if_known, change);
     if (!leaves || event.subject.empty()) return store_new(db, packed, only_if_known, change);
     const auto before = read_snapshot(db, event.source, event.subject);
     const auto verdict = judge(before, *leaves, event.intake);
@@ -351,6 +397,19 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     return accepted;
 }
 
+/// Whatever was heard of its subject since it was read is younger, and is told already.
+std::optional<Accepted> SqliteStore::store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
+                                                      TallyChange& change) {
+    const auto& event = packed.from->event;
+    auto known = read_snapshot(db, event.source, event.subject);
+    if (!is_untold(known)) return Accepted{known && !known->event.value.empty() ? known->event : event.id, true};
+    auto accepted = store_new(db, packed, only_if_known, change);
+    if (!accepted) return accepted;
+    known->event = accepted->id;
+    write_snapshot(db, event.source, event.subject, *known);
+    return accepted;
+}
+
 /// Nothing: it is new, and only a known one was wanted.
 std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& packed, bool only_if_known,
                                                TallyChange& change) {
@@ -360,11 +419,12 @@ std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& 
     if (only_if_known) return find_same(db, packed);
     const auto& event = packed.from->event;
     const auto seq = last_seq_ + 1;
-    const auto inserted = db.exec(
-        kInsertEvent, seq, Blob{packed.id.view()}, blob(packed.dedup), blob(packed.twin), 1 << code(event.intake),
-        code(event.state), code(event.intake), std::string_view(event.source.value),
-        std::string_view(event.event_class), std::string_view(event.channel), std::string_view(event.event_name),
-        std::string_view(event.subject), ms(event.occurred_at), ms(event.received_at), Blob{event.payload});
+    const auto inserted =
+        db.exec(kInsertEvent, seq, Blob{packed.id.view()}, blob(packed.dedup), blob(packed.twin),
+                1 << code(event.intake), code(event.state), code(event.intake), std::string_view(event.source.value),
+                std::string_view(event.event_class), std::string_view(event.channel),
+                std::string_view(event.event_name), std::string_view(event.subject), ms(event.occurred_at),
+                ms(event.received_at), Blob{event.payload}, event.backfilled);
     if (inserted == 0) {
         const auto earlier = packed.dedup ? find_id(db.run(kIdByDedup, blob(packed.dedup))) : std::nullopt;
         return Accepted{earlier.value_or(event.id), true};  // else the same event once more

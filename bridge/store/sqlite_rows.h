@@ -55,8 +55,8 @@ inline void raise_floor(Database& db, std::string_view source, std::int64_t vers
 /// Columns that read_event expects, in this order.
 #define ORBRIDGE_EVENT_COLUMNS                                                                               \
     "e.seq, e.id, e.state, e.intake, e.source, e.class, e.channel, e.event_name, e.subject, e.occurred_at, " \
-    "e.received_at, e.payload"
-constexpr int kEventColumns = 12;
+    "e.received_at, e.payload, e.backfilled"
+constexpr int kEventColumns = 13;
 
 inline Event read_event(Statement& row, int at) {
     Event event;
@@ -72,6 +72,7 @@ inline Event read_event(Statement& row, int at) {
     event.occurred_at = time(row.integer(at + 9));
     event.received_at = time(row.integer(at + 10));
     event.payload = row.text(at + 11);
+    event.backfilled = row.small(at + 12) != 0;
     return event;
 }
 

@@ -74,6 +74,8 @@ public:
     Result<std::optional<Snapshot>> snapshot(const SourceId& source, const std::string& subject) override;
     Result<std::vector<std::string>> live_subjects(const SourceId& source, const std::string& beginning,
                                                    const std::string& after, int limit) override;
+    Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) override;
+    Result<std::uint64_t> count_untold(const UntoldQuery& query) override;
 
     Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
     Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
@@ -136,6 +138,8 @@ private:
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
                                         TallyChange& change);
+    std::optional<Accepted> store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
+                                             TallyChange& change);
     std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known, TallyChange& change);
     static void store_rest(Database& db, const Arrival& arrival);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);

@@ -55,6 +55,20 @@ struct SeenSubject {
     SubjectState state;
 };
 
+/// A subject that was seen, is there, and of which no event was ever told.
+struct UntoldSubject {
+    std::string subject;
+    Snapshot snapshot;
+};
+
+struct UntoldQuery {
+    SourceId source;
+    /// The state's own time, else when it was seen first: from `since` on, before `until`.
+    std::optional<TimePoint> since{}, until{};
+    std::string after{};  ///< page on: only subjects behind it
+    int limit = 100;
+};
+
 /// Where whoever brought something goes on: a note, written with what was brought.
 struct Bookmark {
     std::string key, value;
@@ -236,6 +250,8 @@ public:
     /// all of a repeated request): nothing is stored. An empty dedup_key makes no event a duplicate but the same
     /// event (by id) once more. Invalid: an id is no UUID.
     /// Snapshots and the bookmark are part of the same transaction.
+    /// A backfilled event is a duplicate unless its subject is untold at that moment. It leaves the snapshot as it is,
+    /// except that it is told of from then on.
     virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
     /// The same without waiting: `told` is called once, from any thread, perhaps before this returns. The arrival must
     /// live until then. `told` must not throw or block; others wait to be told.
@@ -314,6 +330,10 @@ public:
     virtual Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) = 0;
     /// What an event changed; nothing: not known.
     virtual Result<std::optional<Difference>> difference(const EventId& id) = 0;
+    /// Sorted by the subjects' bytes.
+    virtual Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) = 0;
+    /// How many there are; `limit` is ignored.
+    virtual Result<std::uint64_t> count_untold(const UntoldQuery& query) = 0;
 
     // ---- small things that must survive a restart: names, registrations, cursors
 

@@ -2,6 +2,7 @@
 import http.server
 import json
 import threading
+import time
 import unittest
 import urllib.parse
 
@@ -29,14 +30,18 @@ class Desk:
 
     def __init__(self, case):
         self.items, self.asked, self.answer, self.lock = [], [], None, threading.Lock()
+        self.watch = lambda path, headers, begins: None
         desk = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 with desk.lock:
                     desk.asked.append((self.path, dict(self.headers)))
+                    desk.watch(self.path, self.headers, True)
                     status, headers, body = (desk.answer or desk.list)(self.path, self.headers)
                 body = body if isinstance(body, bytes) else json.dumps(body).encode()
+                with desk.lock:
+                    desk.watch(self.path, self.headers, False)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -143,7 +148,7 @@ class JsonPoll(unittest.TestCase):
         self.assertEqual(self.names(), ["Ticket updated:document document"])
         self.assertEqual(self.poll()["reads"], "document")
 
-    def test_S3_S4_trouble_leaves_what_is_known_as_it_is(self):
+    def test_S3_S4_S10_trouble_leaves_what_is_known_as_it_is(self):
         self.changes([{"number": 1}, {"number": 2}])
         good = self.poll()["fetched_at"]
         cut = lambda *_: (200, {}, b'{"data": [{"number": 1}')
@@ -236,6 +241,73 @@ class JsonPoll(unittest.TestCase):
         self.changes([])
         status, _, text = call("POST", self.bridge.url + "/ingest/tickets", {})
         self.assertEqual((status, "not_pushed" in text), (400, True))
+
+
+MANY = """listen: 127.0.0.1:{port}
+store: sqlite:{folder}/orbridge.db
+mappings: [{root}/mappings/http.yaml]
+sources:
+{sources}targets:
+  nowhere: {{adapter: windmill, url: 'http://127.0.0.1:9/api/w/main/jobs/run/p/f/x/y', token: wm}}
+routes:
+  - {{channel: Nothing, to: nowhere}}
+"""
+
+
+class Shared(unittest.TestCase):
+    def start(self, answer, sources):
+        """`answer(name, token)`: the items that a source of this token is shown; `sources`: name → further settings."""
+        self.desk = Desk(self)
+        self.arrived, self.busy, self.most = [], {}, {}
+
+        def say(path, headers):
+            return 200, {}, answer(path, headers["Authorization"].rpartition(" ")[2])
+        self.desk.say(say)
+        self.desk.watch = self.watch
+        world = World()
+        self.addCleanup(world.close)
+        base = self.desk.url.partition("/api/")[0]
+        text = "".join(f"  {name}: {{type: http, url: '{base}/{path}', {more}}}\n" for name, (path, more) in sources.items())
+        self.bridge = world.bridge(MANY.format(port=free_port(), folder=world.folder, root=ROOT, sources=text)).start()
+
+    def watch(self, path, headers, begins):
+        """Called by the desk, under its lock, when a request came and when it is about to be answered."""
+        self.busy[path] = self.busy.get(path, 0) + (1 if begins else -1)
+        self.most[path] = max(self.most.get(path, 0), self.busy[path])
+        if begins:
+            self.arrived.append((time.monotonic(), path, headers["Authorization"]))
+
+    def all_arrived(self):
+        with self.desk.lock:
+            return list(self.arrived)
+
+    def test_S2_S5_twenty_sources_share_one_rate_and_none_is_starved(self):
+        poll = "token: same, poll: {interval: 100ms, backoff_max: 100ms, id: /n}"
+        self.start(lambda path, token: [{"n": path}],
+                   {f"s{n}": (f"list/{n}", poll + (", rate: 20/1s" if n == 7 else "")) for n in range(20)})
+        until("a hundred requests", lambda: len(self.all_arrived()) >= 100)
+        arrived = self.all_arrived()
+        for (first, *_), (last, *_) in zip(arrived, arrived[20:]):
+            self.assertGreaterEqual(last - first, 0.99, "more than 20 within a second")
+        self.assertEqual(len({path for _, path, _ in arrived[:100]}), 20)
+        self.assertEqual(set(self.most.values()), {1})  # S2: one at a time of each source
+        self.assertEqual(self.bridge.stop(), 0)  # though all of them wait for their turn
+
+    def test_S14_equal_requests_of_one_owner_are_one_and_none_crosses_to_another(self):
+        poll = "poll: {interval: 300ms, backoff_max: 300ms, id: /n, existing: tell}"
+        self.start(lambda path, token: [{"n": 1, "of": token}],
+                   {"a": ("list", "token: one, " + poll), "b": ("list", "token: one, " + poll),
+                    "c": ("list", "token: two, " + poll)})
+        until("each owner asked", lambda: all(
+            sum(token.endswith(owner) for *_, token in self.all_arrived()) >= 8 for owner in ("one", "two")))
+        for owner in ("one", "two"):
+            times = [when for when, _, token in self.all_arrived() if token.endswith(owner)]
+            for first, last in zip(times, times[1:]):
+                self.assertGreaterEqual(last - first, 0.26, f"asked twice in an interval for {owner}")
+        told = {}
+        for event in self.bridge.api("/api/v1/events")[1]["events"]:
+            told[event["source"]] = self.bridge.api("/api/v1/events/" + event["id"])[1]["payload"]["item"]["of"]
+        self.assertEqual(told, {"a": "one", "b": "one", "c": "two"})
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ class Nextcloud:
                          "POST exapp-enable": self.appapi.enable, "POST exapp-disable": self.appapi.disable,
                          "POST exapp-unregister": self.appapi.unregister(self.listeners),
                          "POST exapp-browse": self.appapi.browse}
+        self.answer_bytes = 0  # of bodies that OpenRegister answered
         self.held = None  # (part of the target, event): answers that wait
         self.url = ""  # known once it listens
         self.seen = collections.deque(maxlen=10_000)
@@ -103,13 +104,17 @@ class Nextcloud:
         raise Denied(404, 404, "")
 
     def within(self, request, result):
-        return result if isinstance(result, Response) else self.later(request, result)
+        return self.weighed(result) if isinstance(result, Response) else self.later(request, result)
 
     async def later(self, request, result):
         try:
-            return await result
+            return self.weighed(await result)
         except Denied as denial:
             return self.denied(request, denial)
+
+    def weighed(self, response):
+        self.answer_bytes += len(response.body)
+        return response
 
     def disabled(self, app):
         return self.mode["app_disabled"] in (True, app)
@@ -168,7 +173,7 @@ class Nextcloud:
                                    wanted.get("kinds"))
 
     def reads(self, _):
-        return {"single_reads": self.objects.single_reads}
+        return {"single_reads": self.objects.single_reads, "answer_bytes": self.answer_bytes}
 
     def set_quirks(self, wanted):
         values = self.objects.quirks.update(wanted)

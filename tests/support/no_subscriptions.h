@@ -39,6 +39,8 @@ public:
         return std::uint64_t{0};
     }
     Result<Erasure> erase(const ErasureOrder&, TimePoint) override { return none(); }
+    Result<std::vector<UntoldSubject>> untold(const UntoldQuery&) override { return std::vector<UntoldSubject>{}; }
+    Result<std::uint64_t> count_untold(const UntoldQuery&) override { return std::uint64_t{0}; }
     std::uint64_t pending() const override { return 0; }
     std::uint64_t pending_for(const TargetId&) const override { return 0; }
     Result<StoreSpace> space() override { return StoreSpace{}; }

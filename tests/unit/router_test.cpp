@@ -129,4 +129,14 @@ BOOST_AUTO_TEST_CASE(each_target_gets_the_event_once_from_the_first_route_that_n
     BOOST_TEST(verdicts[5].matched);
 }
 
+BOOST_AUTO_TEST_CASE(a_route_may_decline_what_tells_of_things_that_were_there_before) {
+    auto event = an_event();
+    event.backfilled = true;
+    auto route = a_route("r", {"a"});
+    BOOST_TEST(reason(route, event) == kFits);
+    route.backfilled = false;
+    BOOST_TEST(reason(route, event) == "the event is backfilled, and the route takes none of those");
+    BOOST_TEST(reason(route) == kFits);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -228,7 +228,7 @@ log: {level: loud}
            "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
            "c.yaml:25:12: routes[2].name: another route has this name",
            "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
-           "when, to, order, coalesce, loop, interpolation, task, params)",
+            "when, to, order, coalesce, backfilled, loop, interpolation, task, params)",
            "c.yaml:26:14: log.level: `loud` is not one of: debug, info, warning, error"});
 }
 
@@ -271,6 +271,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_what_is_expected) {
         {"public_url: http://o\nsources: {a: {type: nextcloud, url: 'http://c', token: t, verify: none}}\n",
          {"c.yaml:2:67: sources.a.verify: `none` does not go with registering, expected a `secret`, or `register: "
           "off`"}},
+        {"sources: {s: {type: nextcloud, secret: x, register: off, rate: 5/1s}}\n",
+         {"c.yaml:1:64: sources.s.rate: needs the source's `url`: nothing else is asked"}},
         {kPush + "mappings: []\n", {"c.yaml:2:1: mappings: must not be empty"}},
         {kPush + "mappings: [../mappings/nextcloud.yaml, ../mappings/./nextcloud.yaml]\n",
          {"c.yaml:2:40: mappings[1]: named twice"}},
