@@ -424,9 +424,11 @@ private:
         };
         catalogue.users = [this](const std::string& adapter, const std::string& name) {
             auto users = adapters_api.users(adapter, name);
-            for (const auto& source : now()->settings.sources)
+            const auto current = now();  // held: a reload may let go of it meanwhile
+            for (const auto& source : current->settings.sources) {
                 if (adapter == kOAuth2 && source.oauth2 && source.oauth2->credentials == name)
                     users.push_back("source " + source.id.value);
+            }
             return users;
         };
         return catalogue;
@@ -452,9 +454,10 @@ private:
         const auto document = JsonDocument::parse(values.reveal());
         if (!document) return document.error();
         const auto root = (*document)->root();
-        if (root["refresh_token"].present())
+        if (root["refresh_token"].present()) {
             return Error{Error::Kind::Invalid,
                          "a refresh token may be used up by trying it out: what polling makes of it tells (is_valid)"};
+        }
         const auto answer =
             token_answer(exchange(transport, token_request(settings, root)), settings, root, tools.clock.now());
         if (const auto* refused = std::get_if<TokenRefused>(&answer))

@@ -74,9 +74,10 @@ Result<std::string> with_field(ApiClient& api, const Args& args, const std::stri
     if (!found) return found.error();
     JsonWriter json;
     json.object();
-    if (*found)
+    if (*found) {
         for (const auto& member : (**found)->root()["values"].members())
             if (member.key != args.get("field")) json.member_raw(member.key, member.value.raw());
+    }
     const auto line = text.substr(0, text.find_last_not_of("\r\n") + 1);
     json.member(args.get("field"), line).end();
     return std::move(json).text();
@@ -149,9 +150,10 @@ int run_credentials(const Args& args) {
     }
     const auto found = find(api, args);
     if (!found) return fail(found.error());
-    if (!*found)
+    if (!*found) {
         return fail({Error::Kind::NotFound,
                      "there are no credentials " + args.word(1) + '/' + args.word(2) + " for " + scope_of(args)});
+    }
     const auto id = text_of((**found)->root(), "id");
     if (action == "test") return test(api, args, id);
     return print(args, api.remove(std::string(kPath) + '/' + id), "removed");

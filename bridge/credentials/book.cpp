@@ -160,9 +160,10 @@ Result<CredentialRow> CredentialBook::row_of(const CredentialName& which) {
     if (!rows) return rows.error();
     for (auto& row : *rows)
         if (is_of(row, which)) return std::move(row);
-    if (rows->size() >= rows_max_)
+    if (rows->size() >= rows_max_) {
         return Error{Error::Kind::Conflict, "there are " + std::to_string(rows->size()) +
                                                 " credentials, and no more are taken (credentials.rows_max)"};
+    }
     CredentialRow row;
     row.id = ids_.uuid_v7();
     row.adapter = which.adapter;
@@ -184,7 +185,7 @@ Result<std::string> CredentialBook::seal(const CredentialRow& row, const Secret&
     return vault_.seal(place_of(row), values.reveal());
 }
 
-Result<CredentialRow> CredentialBook::write(CredentialRow row) {
+Result<CredentialRow> CredentialBook::write(const CredentialRow& row) {
     auto written = store_.put_credential(row);
     if (written) tell(*written);
     return written;
@@ -205,13 +206,13 @@ Result<CredentialRow> CredentialBook::put(const CredentialName& which, const Sec
     row.verdict = tested ? CredentialRow::Verdict::Valid : CredentialRow::Verdict::Untested;
     row.checked_at = tested ? std::optional(now) : std::nullopt;
     row.message = cut(tested.value_or(""));
-    return write(std::move(row));
+    return write(row);
 }
 
 Result<CredentialRow> CredentialBook::want(const CredentialName& which) {
     auto row = row_of(which);
     if (!row || row->revision != 0) return row;
-    return write(*std::move(row));
+    return write(*row);
 }
 
 Status CredentialBook::remove(const std::string& id) {

@@ -90,7 +90,7 @@ private:
     Result<Secret> open(const CredentialRow& row) const;
     void note(const HeldCredential& held, bool valid, const std::string& message, bool only_news);
     Result<std::string> seal(const CredentialRow& row, const Secret& values) const;
-    Result<CredentialRow> write(CredentialRow row);
+    Result<CredentialRow> write(const CredentialRow& row);
     Result<bool> rekey_row(const CredentialRow& row);
     void tell(const CredentialRow& row) const;
 

@@ -87,9 +87,10 @@ std::optional<std::string> fault_of(const Field& field, const Json& value) {
     if (!has_type(field.type, value))
         return std::string("expected ") + (field.type == Type::Password ? "string" : to_text(field.type));
     const auto size = measure(field, value);
-    if (const auto least = least_of(field); least && size < *least)
+    if (const auto least = least_of(field); least && size < *least) {
         return *least == 1 && is_text(field) ? "is empty"
                                              : "expected at least " + number_text(*least) + measured(field);
+    }
     if (field.max && size > *field.max) return "expected at most " + number_text(*field.max) + measured(field);
     if (field.pattern && is_text(field) && !field.pattern->matches(value.string().value_or("")))
         return "does not look like " + field.pattern->text();

@@ -98,9 +98,10 @@ HttpRequest token_request(const OAuth2Settings& settings, const Json& values) {
     request.headers = {{"Content-Type", "application/x-www-form-urlencoded"},
                        {"Accept", "application/json"},
                        {"User-Agent", "orbridge/" ORBRIDGE_VERSION}};
-    if (in_header)  // §2.3.1: both are form-encoded first
+    if (in_header) {  // §2.3.1: both are form-encoded first
         request.headers.push_back(
             {"Authorization", "Basic " + to_base64(percent_encode(id) + ':' + percent_encode(secret))});
+    }
     request.timeout = settings.timeout;
     request.answer_bytes_max = 1 << 16;
     return request;
@@ -162,7 +163,7 @@ Result<HeldCredential> OAuth2Tokens::renew(const OAuth2Settings& settings, const
         return is_first ? std::nullopt : std::optional(place->second);
     });
     if (running) return running->get();
-    const auto result = renew_once(settings, held);
+    auto result = renew_once(settings, held);
     promise.set_value(result);
     renewals_.with([&](auto& renewals) { renewals.erase(key); });
     return result;
@@ -170,7 +171,7 @@ Result<HeldCredential> OAuth2Tokens::renew(const OAuth2Settings& settings, const
 
 Result<HeldCredential> OAuth2Tokens::renew_once(const OAuth2Settings& settings, const HeldCredential& held) {
     // Another one may have ended between the reading of these values and now.
-    const auto latest = book_.values(name_of(settings));
+    auto latest = book_.values(name_of(settings));
     if (latest && (latest->id != held.id || latest->version != held.version)) return latest;
     const auto document = JsonDocument::parse(held.values.reveal());
     if (!document) return document.error();

@@ -46,7 +46,7 @@ struct Place {
         Header
     };
     From from = From::Item;
-    Template path;  ///< or the header's name; `.` alone is the whole
+    Template path;          ///< or the header's name; `.` alone is the whole
     CompiledPattern match;  ///< if set: the text that its first group takes out of what stands there
 };
 
@@ -117,7 +117,7 @@ using FieldPlaces = std::map<std::string, std::vector<Place>, std::less<>>;
 
 struct Rule {
     std::string name;
-    CompiledPattern event_class;              ///< must match it whole; its named groups are fields
+    CompiledPattern event_class;      ///< must match it whole; its named groups are fields
     std::vector<std::string> groups;  ///< by number, from 0 = the whole
     std::vector<Condition> when;
     FieldPlaces fields;  ///< the mapping's, and the rule's own over them

@@ -186,8 +186,8 @@ struct RouteSettings {
     bool backfilled = true;    ///< also events that tell what was there before
     bool latest_only = false;  ///< `coalesce: latest`: a newer one of the subject ends those that still wait
     LoopSettings loop{};
-    std::string interpolation;  ///< Windmill: neutralise, refuse, pass; empty: as the target says
-    std::string task;           ///< of the targets' adapter, instead of the one that the target names
+    std::string interpolation;         ///< Windmill: neutralise, refuse, pass; empty: as the target says
+    std::string task;                  ///< of the targets' adapter, instead of the one that the target names
     std::optional<ConfigNode> node{};  ///< its `params` are read with the targets'
 };
 

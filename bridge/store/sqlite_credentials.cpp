@@ -44,10 +44,11 @@ int write(Database& db, const CredentialRow& one) {
     const auto revision = static_cast<std::int64_t>(one.revision);
     const auto verdict = static_cast<int>(one.verdict);
     const auto checked = one.checked_at ? ms(*one.checked_at) : kNever;
-    if (revision == 0)
+    if (revision == 0) {
         return db.exec(kInsert, text(one.id), text(one.adapter), text(one.name), text(one.scope), Blob{one.sealed},
                        text(one.key_id), version, verdict, checked, text(one.message), ms(one.created_at),
                        ms(one.updated_at));
+    }
     return db.exec(kReplace, text(one.id), text(one.adapter), text(one.name), text(one.scope), revision,
                    Blob{one.sealed}, text(one.key_id), version, verdict, checked, text(one.message),
                    ms(one.updated_at));

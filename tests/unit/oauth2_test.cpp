@@ -139,6 +139,7 @@ BOOST_FIXTURE_TEST_CASE(S12_ten_that_ask_at_once_make_one_request, World) {
         return given("access-1", 3600, "S3CR3T-r2");
     };
     std::vector<std::thread> threads;
+    threads.reserve(10);
     Guarded<std::vector<std::string>> got;
     for (int i = 0; i < 10; ++i) {
         threads.emplace_back([&] {
@@ -197,7 +198,7 @@ BOOST_FIXTURE_TEST_CASE(S12_a_token_that_is_refused_in_use_is_renewed_once, Worl
     service = [&](const HttpRequest&) { return given("access-" + std::to_string(++round), 3600); };
     std::vector<std::string> shown;
     std::string good = "Bearer access-2";
-    const auto send = with_oauth2(settings, tokens, book, [&](HttpRequest request) {
+    const auto send = with_oauth2(settings, tokens, book, [&](const HttpRequest& request) {
         shown.push_back(*find_header(request.headers, "authorization"));
         BOOST_TEST(count_header(request.headers, "authorization") == 1U);
         return answer(shown.back() == good ? 200 : 401, "");
