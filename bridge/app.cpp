@@ -580,7 +580,8 @@ private:
 
     std::map<SourceId, SnapshotSource> snapshot_sources() const {
         std::map<SourceId, SnapshotSource> sources;
-        for (const auto& source : now()->settings.sources) {
+        const auto current = now();  // held, as a reload replaces it
+        for (const auto& source : current->settings.sources) {
             auto& seen = sources[source.id];
             seen.kept = source.snapshots;
             if (source.poll) seen.stale_after = source.poll->stale_after;
@@ -619,7 +620,8 @@ private:
 
     std::vector<SourceId> app_sources() const {
         std::vector<SourceId> sources;
-        for (const auto& source : now()->settings.sources)
+        const auto current = now();
+        for (const auto& source : current->settings.sources)
             if (source.app_api) sources.push_back(source.id);
         return sources;
     }

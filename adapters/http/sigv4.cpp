@@ -28,9 +28,10 @@ UrlParts parts_of(const std::string& url) {
     UrlParts parts;
     parts.host = url.substr(begin, end == std::string::npos ? std::string::npos : end - begin);
     // Clients leave out a port that the scheme stands for.
-    for (const auto& [prefix, port] : {std::pair("https://", ":443"), {"http://", ":80"}})
+    for (const auto& [prefix, port] : {std::pair("https://", ":443"), {"http://", ":80"}}) {
         if (url.starts_with(prefix) && parts.host.ends_with(port))
             parts.host.resize(parts.host.size() - std::string_view(port).size());
+    }
     const auto question = url.find('?', begin);
     if (end != std::string::npos && url[end] == '/')
         parts.path = url.substr(end, question == std::string::npos ? question : question - end);
@@ -65,7 +66,7 @@ void sign_aws(HttpRequest& request, const AwsKeys& keys, TimePoint now) {
     std::string canonical = request.method + '\n' + url.path + '\n' + canonical_query(url.query) + '\n';
     std::string names;
     for (const auto& [name, value] : headers) {
-        canonical += name + ':' + value + '\n';
+        canonical.append(name).append(1, ':').append(value).append(1, '\n');
         names += (names.empty() ? "" : ";") + name;
     }
     canonical += '\n' + names + '\n' + payload_hash;

@@ -98,7 +98,7 @@ std::optional<std::string> next_link(const std::string& url, const Headers& head
             const auto told = to_lower(std::string(text.substr(close, text.find('<', close) - close)));
             if (told.find("rel=\"next\"") == std::string::npos && told.find("rel=next") == std::string::npos) continue;
             auto next = std::string(text.substr(open + 1, close - open - 1));
-            if (next.starts_with('/') && !next.starts_with("//")) next = origin_of(url) + next;
+            if (next.starts_with('/') && !next.starts_with("//")) next.insert(0, origin_of(url));
             return origin_of(next) == origin_of(url) ? std::optional(next) : std::nullopt;
         }
     }
@@ -270,9 +270,10 @@ std::optional<Trouble> JsonPoller::read_pages(Items& items, Mark& mark, bool& un
 }
 
 std::optional<Trouble> JsonPoller::add_page(const Json& root, Items& items, std::size_t& read) const {
-    if (!root.path("@self.ignoredFilters").empty())
+    if (!root.path("@self.ignoredFilters").empty()) {
         return failed(
             "The source ignores a filter that the url names (`@self.ignoredFilters`): what it lists is wrong.");
+    }
     const auto found = follow(root, settings_.items);
     if (!settings_.id) {
         if (!found.is_object()) return failed("There is no JSON object at `items`, the document to poll.");

@@ -286,12 +286,14 @@ private:
             }
         }
         match.text = one_or_many(node["text"]);
-        if (node["json"].present())
+        if (node["json"].present()) {
             for (const auto& [path, values] : node["json"].entries())
                 match.json.emplace_back(path, one_or_many(values));
-        if (node["headers"].present())
+        }
+        if (node["headers"].present()) {
             for (const auto& [name, value] : node["headers"].entries())
                 match.headers.emplace_back(name, value.as_text().value_or(""));
+        }
     }
 
     static AnswerMatch read_match(const ConfigNode& node) {

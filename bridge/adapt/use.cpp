@@ -200,9 +200,10 @@ void AdapterUse::check_params(const Task& task, const Tree& params, const Config
     std::set<std::string> given;
     for (const auto& [name, value] : params.members) {
         given.insert(name);
-        if (find_field(task.params, name) == nullptr)
+        if (find_field(task.params, name) == nullptr) {
             node.complain("task " + task.name + " has no parameter `" + name + "`" +
                           suggestion(name, names_of(task.params)));
+        }
     }
     for (const auto& field : task.params) {
         if (field.required && field.fallback.empty() && given.count(field.name) == 0)
