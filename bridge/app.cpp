@@ -516,9 +516,10 @@ private:
         const auto reports = poll_reports();
         const auto report =
             std::find_if(reports.begin(), reports.end(), [&](const PollReport& each) { return each.source == source; });
-        if (report == reports.end())
+        if (report == reports.end()) {
             return Error{Error::Kind::Invalid, "source: there is no source `" + source.value +
                                                    "` with `poll`: only what is polled is known from before"};
+        }
         if (report->complete) return Ok{};
         const auto why = report->error.empty() ? std::string("it is being read") : report->error;
         return Error{Error::Kind::Unavailable, "the source was not read to its end yet: " + why};
