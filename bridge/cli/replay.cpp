@@ -68,9 +68,10 @@ Result<JsonPtr> follow(ApiClient& api, const Kind& kind, Result<JsonPtr> job) {
     while (job && is_running((*job)->root())) {
         const auto root = (*job)->root();
         const auto trouble = root["trouble"] ? ", stands still: " + text_of(root, "trouble") : std::string();
-        if (terminal)
+        if (terminal) {
             std::cerr << "\r\033[K" << kind.under_way << ": " << bar_of(root) << progress_of(root) << trouble
                       << std::flush;
+        }
         std::this_thread::sleep_for(kBetweenLooks);
         job = api.get(path);
     }
