@@ -231,6 +231,13 @@ void leave_in(JsonWriter& json, const std::string& value, const std::string* key
 
 }  // namespace
 
+Tree::Tree() = default;
+Tree::~Tree() = default;
+Tree::Tree(const Tree& other) = default;
+Tree::Tree(Tree&& other) noexcept = default;
+Tree& Tree::operator=(const Tree& other) = default;
+Tree& Tree::operator=(Tree&& other) noexcept = default;
+
 Tree read_tree(const ConfigNode& node, const KnownNames& known) {
     Tree tree;
     if (node.is_map()) {

@@ -71,6 +71,14 @@ private:
 
 /// A JSON value with templates in place of its texts.
 struct Tree {
+    // Not here, since a pair of what is not complete yet cannot be destroyed.
+    Tree();
+    ~Tree();
+    Tree(const Tree& other);
+    Tree(Tree&& other) noexcept;
+    Tree& operator=(const Tree& other);
+    Tree& operator=(Tree&& other) noexcept;
+
     enum class Kind : std::uint8_t { Absent, Literal, Text, List, Map } kind = Kind::Absent;
     std::string literal;  ///< JSON
     ValueTemplate text;

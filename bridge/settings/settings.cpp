@@ -172,10 +172,11 @@ AdapterSettings read_adapters(const ConfigNode& root) {
         if (!name) continue;
         const auto folder = absolute(item.beside(*name));
         std::error_code ignored;
-        if (!fs::is_directory(folder, ignored))
+        if (!fs::is_directory(folder, ignored)) {
             item.complain("there is no such folder");
-        else if (std::find(adapters.folders.begin(), adapters.folders.end(), folder) == adapters.folders.end())
+        } else if (std::find(adapters.folders.begin(), adapters.folders.end(), folder) == adapters.folders.end()) {
             adapters.folders.push_back(folder);
+        }
     }
     adapters.allow = node.texts("allow", {});
     node.done();
