@@ -142,9 +142,10 @@ std::optional<Accepted> MemoryStore::store_unless_known(State& state, const NewE
 }
 
 void MemoryStore::store_rest(State& state, const Arrival& arrival) {
-    for (const auto& seen : arrival.seen)
+    for (const auto& seen : arrival.seen) {
         state.snapshots.try_emplace({arrival.seen_at, seen.subject},
                                     first_sight(seen.state, state.floors[arrival.seen_at], arrival.seen_when));
+    }
     if (arrival.bookmark) state.notes[arrival.bookmark->key] = arrival.bookmark->value;
 }
 
@@ -226,9 +227,10 @@ void MemoryStore::remove_snapshot(State& state, const std::pair<SourceId, std::s
 Result<std::uint64_t> MemoryStore::prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) {
     return state_.with([&](State& state) -> Result<std::uint64_t> {
         std::vector<std::pair<TimePoint, std::pair<SourceId, std::string>>> removable;
-        for (const auto& [place, snapshot] : state.snapshots)
+        for (const auto& [place, snapshot] : state.snapshots) {
             if (!snapshot.live || !retention.polled.contains(place.first))
                 removable.emplace_back(snapshot.used_at, place);
+        }
         std::sort(removable.begin(), removable.end());
         auto above = static_cast<std::int64_t>(state.snapshots.size()) - retention.rows_max;
         std::uint64_t removed = 0;
