@@ -35,14 +35,20 @@ bool older(const Snapshot& before, const SubjectState& now) {
     return now.as_of && before.as_of && *now.as_of < *before.as_of;
 }
 
+/// An end is told in whole seconds, and what it ended perhaps in parts of them: in the same second it is not before it.
+bool ended_before(const Snapshot& before, const SubjectState& now) {
+    return now.as_of && before.as_of && *now.as_of < std::chrono::floor<seconds>(*before.as_of);
+}
+
 /// By push an end is told twice only if it happened twice (a deleted object is purged); polling cannot tell the two
-/// apart, so one of each is one end. An end before what is known to live is over: telling it would end that.
+/// apart, so one of each is one end. An end before what polling knows to live is over: telling it would end that.
+/// Pushes alone come as it happens, whatever their clocks say.
 SnapshotVerdict judge_end(const Snapshot& before, const SubjectState& now, Intake intake) {
     // What was found missing is missing by our clock, and the state's time is by another.
     if (before.live && now.read_after) return {.same = before.updated_at >= *now.read_after};
-    if (before.live) return {.same = older(before, now)};
-    const bool same = intake == Intake::Poll || before.polled;
-    return {.same = same, .keep = !same};
+    const bool by_poll = intake == Intake::Poll || before.polled;
+    if (before.live) return {.same = by_poll && ended_before(before, now)};
+    return {.same = by_poll, .keep = !by_poll};
 }
 
 /// What is now, held against what was known when it was read.
