@@ -58,6 +58,22 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(S8_the_bookmark_moves_with_what_it_stands_behind, 
     BOOST_TEST(world.store->note("poll:cloud").value().value_or("") == "9");
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(B4_a_pushed_end_is_told_whatever_its_clock_says_and_a_polled_one_only_if_it_is_not_old,
+                              Place, Stores) {
+    const auto ends = [](Intake intake, milliseconds state_at, int end_at) {
+        World<Place> world;
+        auto present = event_of(world, {R"({"a":1})", false, false, 0, intake}, "1");
+        present.event.occurred_at = TimePoint{state_at};
+        present.leaves->as_of = TimePoint{state_at};
+        world.accept(present);
+        return !world.accept(event_of(world, {R"({"a":1})", true, false, end_at, intake}, "2")).duplicate;
+    };
+    BOOST_TEST(ends(Intake::Webhooks, milliseconds{100'700}, 90));
+    BOOST_TEST(ends(Intake::Webhooks, milliseconds{100'700}, 100));
+    BOOST_TEST(ends(Intake::Poll, milliseconds{100'700}, 100));  // in the same second, told without its parts
+    BOOST_TEST(!ends(Intake::Poll, milliseconds{100'700}, 90));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(D3_the_version_grows_by_one_with_each_change_and_goes_on_after_an_end, Place, Stores) {
     World<Place> world;
     world.accept(event_of(world, {R"({"a":1})"}, "1"));
