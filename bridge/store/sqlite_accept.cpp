@@ -299,14 +299,14 @@ Result<std::vector<Accepted>> SqliteStore::accept(const Arrival& arrival) {
     return end_accept(accepting, stored);
 }
 
-void SqliteStore::accept_later(const Arrival& arrival, Told told) {
+void SqliteStore::accept_later(const Arrival& arrival, const Told& told) {
     if (arrival.events.empty()) return told(accept(arrival));
     auto begun = begin_accept(arrival);
     if (!begun) return told(begun.error());
     const std::shared_ptr<Accepting> accepting = std::move(*begun);
     writer_.write_later(
         kStoring, [this, accepting](Database& db) { return write_arrival(db, *accepting); },
-        [this, accepting, told = std::move(told)](const Status& stored) { told(end_accept(*accepting, stored)); });
+        [this, accepting, told](const Status& stored) { told(end_accept(*accepting, stored)); });
 }
 
 Result<std::unique_ptr<SqliteStore::Accepting>> SqliteStore::begin_accept(const Arrival& arrival) {

@@ -44,7 +44,7 @@ public:
     using Store::accept;
     using Store::remap;
     Result<std::vector<Accepted>> accept(const Arrival& arrival) override;
-    void accept_later(const Arrival& arrival, Told told) override;
+    void accept_later(const Arrival& arrival, const Told& told) override;
     Status remap(const EventId& id, const std::vector<NewEvent>& mapped) override;
     Result<Headers> kept_headers(const EventId& id) override;
     Status add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) override;

@@ -256,7 +256,7 @@ public:
     /// The same without waiting: `told` is called once, from any thread, perhaps before this returns. The arrival must
     /// live until then. `told` must not throw or block; others wait to be told.
     using Told = std::function<void(Result<std::vector<Accepted>>)>;
-    virtual void accept_later(const Arrival& arrival, Told told) { told(accept(arrival)); }  // NOLINT: it is kept
+    virtual void accept_later(const Arrival& arrival, const Told& told) { told(accept(arrival)); }
     /// One that came alone.
     Result<Accepted> accept(const NewEvent& event) {
         auto accepted = accept(Arrival{{event}});
