@@ -443,28 +443,14 @@ private:
         for (const auto& source : current->settings.sources) {
             const bool fits =
                 wanted ? source.id.value == *wanted : source.oauth2 && source.oauth2->credentials == which.name;
-            if (source.oauth2 && fits) return try_oauth2(*source.oauth2, values);
+            if (!source.oauth2 || !fits) continue;
+            return try_oauth2(
+                *source.oauth2, values, [this](HttpRequest request) { return exchange(transport, std::move(request)); },
+                tools.clock.now());
         }
         return Error{Error::Kind::Invalid,
                      wanted ? "config.source: no source of this name has `oauth2`"
                             : "no source uses them, so there is no token_url to try them at; give one `oauth2` first"};
-    }
-
-    Result<CredentialTest> try_oauth2(const OAuth2Settings& settings, const Secret& values) {
-        const auto document = JsonDocument::parse(values.reveal());
-        if (!document) return document.error();
-        const auto root = (*document)->root();
-        if (root["refresh_token"].present()) {
-            return Error{Error::Kind::Invalid,
-                         "a refresh token may be used up by trying it out: what polling makes of it tells (is_valid)"};
-        }
-        const auto answer =
-            token_answer(exchange(transport, token_request(settings, root)), settings, root, tools.clock.now());
-        if (const auto* refused = std::get_if<TokenRefused>(&answer))
-            return CredentialTest{false, true, refused->reason};
-        if (const auto* nobody = std::get_if<TokenUnavailable>(&answer))
-            return CredentialTest{false, false, nobody->reason};
-        return CredentialTest{true, false, "a token was given by " + where(settings.token_url)};
     }
 
     /// Only then an answer is worth keeping: as long as the source would not ask again anyway.

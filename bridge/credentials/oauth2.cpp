@@ -124,6 +124,22 @@ TokenAnswer token_answer(const Exchange& exchange, const OAuth2Settings& setting
     return TokenGiven{with_token(values, answer, settings, now)};
 }
 
+Result<CredentialTest> try_oauth2(const OAuth2Settings& settings, const Secret& values,
+                                  const std::function<Exchange(HttpRequest)>& send, TimePoint now) {
+    const auto document = JsonDocument::parse(values.reveal());
+    if (!document) return document.error();
+    const auto root = (*document)->root();
+    if (root["refresh_token"].present()) {
+        return Error{Error::Kind::Invalid,
+                     "a refresh token may be used up by trying it out: what polling makes of it tells (is_valid)"};
+    }
+    const auto answer = token_answer(send(token_request(settings, root)), settings, root, now);
+    if (const auto* refused = std::get_if<TokenRefused>(&answer)) return CredentialTest{false, true, refused->reason};
+    if (const auto* nobody = std::get_if<TokenUnavailable>(&answer))
+        return CredentialTest{false, false, nobody->reason};
+    return CredentialTest{true, false, "a token was given by " + where(settings.token_url)};
+}
+
 Result<OAuth2Tokens::Token> OAuth2Tokens::token(const OAuth2Settings& settings) {
     const auto held = book_.values(name_of(settings));
     if (!held) return held.error();

@@ -12,6 +12,7 @@
 #include "bridge/core/guarded.h"
 #include "bridge/core/http.h"
 #include "bridge/credentials/book.h"
+#include "bridge/credentials/catalogue.h"
 #include "bridge/settings/settings.h"
 
 /// OAuth 2.0 (RFC 6749): an access token by client credentials (§4.4) or by a refresh token (§6), renewed ahead of its
@@ -38,6 +39,11 @@ struct TokenGiven {
 using TokenAnswer = std::variant<TokenGiven, TokenRefused, TokenUnavailable>;
 /// What came of it. `values`: those that it was asked with.
 TokenAnswer token_answer(const Exchange& exchange, const OAuth2Settings& settings, const Json& values, TimePoint now);
+
+/// Asks for a token with complete values and keeps nothing of it. Invalid: there is a refresh token, which that may use
+/// up.
+Result<CredentialTest> try_oauth2(const OAuth2Settings& settings, const Secret& values,
+                                  const std::function<Exchange(HttpRequest)>& send, TimePoint now);
 
 /// Hands out access tokens. Safe from any thread; blocks for the exchange. Everything given to it must outlive it.
 class OAuth2Tokens {
