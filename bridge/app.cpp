@@ -6,13 +6,9 @@
 #include <stop_token>
 #include <thread>
 
-#include "adapters/http_json/poller.h"
-#include "adapters/openregister/poller.h"
-#include "adapters/source_registrar.h"
 #include "bridge/api/adapters_api.h"
 #include "bridge/api/admin_api.h"
 #include "bridge/api/credentials_api.h"
-#include "bridge/api/document.h"
 #include "bridge/api/erase_api.h"
 #include "bridge/api/exapp_api.h"
 #include "bridge/api/replays_api.h"
@@ -29,19 +25,15 @@
 #include "bridge/deliver/follower.h"
 #include "bridge/deliver/recorder.h"
 #include "bridge/plan.h"
-#include "bridge/poll/authorized_poller.h"
-#include "bridge/poll/source_poll.h"
 #include "bridge/receive/error_answer.h"
 #include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
-#include "bridge/receive/route_table.h"
 #include "bridge/record/audit_trail.h"
 #include "bridge/record/metrics.h"
+#include "bridge/routes.h"
 #include "bridge/run/housekeeper.h"
-#include "bridge/run/reconciler.h"
-#include "bridge/run/request_rates.h"
-#include "bridge/run/shared_fetches.h"
 #include "bridge/run/worker.h"
+#include "bridge/sources.h"
 #include "bridge/store/backlog.h"
 #include "bridge/store/open.h"
 #include "bridge/subscribers.h"
@@ -50,8 +42,6 @@ namespace orbridge {
 namespace {
 
 constexpr milliseconds kAliveWithin{10'000};
-constexpr milliseconds kUnregisterWithin{50'000};  // AppAPI waits 60 s
-constexpr milliseconds kLookAgainIfEnabled{500};
 
 std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
     std::vector<DeliveryTarget> targets;
@@ -120,9 +110,6 @@ public:
           credentials(*store, vault, given.clock, ids, given.log),
           book_place(std::move(book)),
           transport(curl_settings()),
-          oauth2_tokens(credentials, given.clock,
-                        [this](HttpRequest request) { return exchange(transport, std::move(request)); }),
-          rates(given.clock),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
@@ -132,13 +119,12 @@ public:
           ingest([this] { return ingest_plan(); }, *store, names, ids, given.clock, metrics, given.log,
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                  [this](const Event& event) { return subscribers.match(event); }),
+          sources({*store, transport, ingest, credentials, names, given.clock, given.random, given.log,
+                   [this] { return now(); }, [this] { return exapp && exapp->is_enabled(); }}),
           replay(
               *store, [this](const Event& event) { return ingest.remap(event); }, [this] { return router(); },
               [this](const TargetId& id) { return can_deliver_to(id); },
-              [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
-              {.ready = [this](const SourceId& source) { return can_backfill(source); },
-               .tell = [this](const SourceId& source,
-                              const std::vector<UntoldSubject>& untold) { return backfill(source, untold); }}),
+              [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }, sources.backfilling()),
           replay_jobs(replay, *store, ids, given.clock, given.log),
           admin(admin_parts(std::move(admin_token))),
           replays_api({replay, replay_jobs, dispatcher, given.clock, audit,
@@ -150,8 +136,8 @@ public:
           snapshots_api({*store, given.clock, ids, waiters,
                          [this](const InboundRequest& request) { return admin.refuse(request); },
                          [this](const std::string& token) { return subscribers.tokens().readable_with(token); },
-                         [this] { return snapshot_sources(); },
-                         [this](const SourceId& source) { return refresh(source); },
+                         [this] { return sources.snapshots(); },
+                         [this](const SourceId& source) { return sources.refresh(source); },
                          [this] { return now()->settings.http.wait_max; }, [this] { return incarnation; }}),
           subscriptions_api({subscribers.book(), subscribers.tokens(), given.clock, given.random, given.log, audit,
                              [this](const InboundRequest& request) { return admin.refuse(request); },
@@ -191,9 +177,7 @@ public:
         if (!listening) return listening.error();
         server = std::move(*listening);
         tools.log.info("bridge.listening", {{"address", server->address()}, {"version", ORBRIDGE_VERSION}});
-        rates.configure(now()->settings.sources);
-        start_reconciler(*now());
-        start_polls(*now());
+        sources.start(*now());
         if (exapp) exapp_worker.with([this](auto& worker) { worker.emplace([this] { return exapp->step(); }); });
         housekeeper_worker.emplace([this] { return housekeeper.step(); });
         replay_worker.emplace([this] { return replay_jobs.step(); });
@@ -211,7 +195,7 @@ public:
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
         exapp_worker.with([](auto& worker) { worker.reset(); });
-        stop_asking();
+        sources.stop();
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
@@ -235,10 +219,8 @@ public:
         subscribers.configure(fresh->settings);
         replay_jobs.set_limits(fresh->settings.replay);
         aim(*fresh);
-        stop_asking();
-        rates.configure(fresh->settings.sources);
-        start_reconciler(*fresh);
-        start_polls(*fresh);
+        sources.stop();
+        sources.start(*fresh);
         backfill_existing(*fresh);
         tools.log.info("reload.done");
     }
@@ -255,16 +237,6 @@ public:
     }
 
 private:
-    struct Reconciling {
-        std::unique_ptr<Reconciler> reconciler;
-        std::optional<Worker> worker;
-    };
-
-    struct Polling {
-        std::unique_ptr<SourcePoll> poll;
-        std::unique_ptr<Worker> worker;  ///< last: its thread uses the poll
-    };
-
     std::shared_ptr<const Plan> now() const {
         return plan.with([](const auto& current) { return current; });
     }
@@ -314,7 +286,7 @@ private:
     }
 
     void connect() {
-        credentials.when_changed([this](const CredentialName& which) { credentials_changed(which); });
+        credentials.when_changed([this](const CredentialName& which) { sources.credentials_changed(which); });
         credentials.set_rows_max(now()->settings.credentials.rows_max);
         make_exapp();
         ingest.refuse_new_when([this] { return backlog.full(); });
@@ -331,60 +303,6 @@ private:
             if (is_hook(settle.claim.delivery.target)) subscribers.recorded(settle);
             if (!settle.follow_job) return;
             follower_worker->wake();
-        });
-    }
-
-    /// A Nextcloud that has not enabled the app refuses its calls, and counts them as wrong logins.
-    bool is_held(bool as_app) const { return as_app && !(exapp && exapp->is_enabled()); }
-
-    /// Whoever waits for its turn to ask a source is let go first.
-    void stop_asking() {
-        rates.close();
-        reconciling.with([](Reconciling& r) { r.worker.reset(); });
-        polls.with([](auto& running) { running.clear(); });
-    }
-
-    void start_reconciler(const Plan& current) {
-        std::vector<Reconciler::Source> sources;
-        const Exchanger send = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
-        for (const auto& source : current.settings.sources) {
-            if (source.url.empty() || source.type == "http") continue;
-            sources.push_back(
-                {make_source_registrar(source, current.settings.public_url, rates.limited(source, send), *store),
-                 source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
-        }
-        reconciling.with([&](Reconciling& r) {
-            r.worker.reset();
-            r.reconciler = std::make_unique<Reconciler>(
-                std::move(sources), Reconciler::Tools{*store, tools.clock, tools.random, tools.log, names});
-            r.worker.emplace([reconciler = r.reconciler.get()] { return reconciler->step(); });
-        });
-    }
-
-    std::unique_ptr<Poller> make_poller(const Plan& current, const SourceSettings& source, const Exchanger& send) {
-        const auto json = current.json_polls.find(source.id);
-        if (json == current.json_polls.end()) return make_openregister_poller(source, send, *store, tools.clock);
-        if (!source.oauth2)
-            return std::make_unique<http_json::JsonPoller>(source, json->second, send, *store, tools.clock);
-        auto poller = std::make_unique<http_json::JsonPoller>(
-            source, json->second, with_oauth2(*source.oauth2, oauth2_tokens, credentials, send), *store, tools.clock);
-        return std::make_unique<AuthorizedPoller>(*source.oauth2, oauth2_tokens, credentials, std::move(poller));
-    }
-
-    /// Sources that had stopped for want of credentials go on.
-    void credentials_changed(const CredentialName& which) {
-        const auto current = now();
-        polls.with([&](std::vector<Polling>& running) {
-            for (auto& polling : running) {
-                const auto id = polling.poll->report().source;
-                for (const auto& source : current->settings.sources) {
-                    const bool uses = source.id == id && source.oauth2 && which.adapter == kOAuth2 &&
-                                      source.oauth2->credentials == which.name;
-                    if (!uses) continue;
-                    polling.poll->soon();
-                    polling.worker->wake();
-                }
-            }
         });
     }
 
@@ -420,116 +338,15 @@ private:
         };
         catalogue.test = [this](const CredentialName& which, const Secret& values, const std::string& config) {
             if (which.adapter != kOAuth2) return adapters_api.try_out(which, values, config);
-            return test_credentials(which, values, config);
+            return sources.test_credentials(which, values, config);
         };
         catalogue.users = [this](const std::string& adapter, const std::string& name) {
             auto users = adapters_api.users(adapter, name);
-            const auto current = now();  // held: a reload may let go of it meanwhile
-            for (const auto& source : current->settings.sources) {
-                if (adapter == kOAuth2 && source.oauth2 && source.oauth2->credentials == name)
-                    users.push_back("source " + source.id.value);
-            }
+            const auto asking = sources.users_of(adapter, name);
+            users.insert(users.end(), asking.begin(), asking.end());
             return users;
         };
         return catalogue;
-    }
-
-    /// Asks for a token where the source that uses them does. Values that are not kept name the source in `config`.
-    Result<CredentialTest> test_credentials(const CredentialName& which, const Secret& values,
-                                            const std::string& config) {
-        const auto document = JsonDocument::parse(config.empty() ? "{}" : config);
-        const auto wanted = document ? (*document)->root()["source"].string() : std::nullopt;
-        const auto current = now();
-        for (const auto& source : current->settings.sources) {
-            const bool fits =
-                wanted ? source.id.value == *wanted : source.oauth2 && source.oauth2->credentials == which.name;
-            if (!source.oauth2 || !fits) continue;
-            return try_oauth2(
-                *source.oauth2, values, [this](HttpRequest request) { return exchange(transport, std::move(request)); },
-                tools.clock.now());
-        }
-        return Error{Error::Kind::Invalid,
-                     wanted ? "config.source: no source of this name has `oauth2`"
-                            : "no source uses them, so there is no token_url to try them at; give one `oauth2` first"};
-    }
-
-    /// Only then an answer is worth keeping: as long as the source would not ask again anyway.
-    static bool asks_like_another(const Plan& current, const SourceSettings& source) {
-        const auto& all = current.settings.sources;
-        return source.type == "http" && std::any_of(all.begin(), all.end(), [&](const SourceSettings& other) {
-                   return other.type == "http" && other.id != source.id && other.url == source.url &&
-                          asker_of(other) == asker_of(source);
-               });
-    }
-
-    /// One thread each: a source that is slow to answer holds up no other.
-    void start_polls(const Plan& current) {
-        const Exchanger to_all = [this](HttpRequest request) { return exchange(transport, std::move(request)); };
-        const auto shared = std::make_shared<SharedFetches>(tools.clock);
-        polls.with([&](std::vector<Polling>& running) {
-            running.clear();
-            for (const auto& source : current.settings.sources) {
-                if (!source.poll) continue;
-                auto send = rates.limited(source, to_all);
-                if (asks_like_another(current, source))
-                    send = shared->share(std::move(send), source.poll->interval * 9 / 10);
-                Polling polling;
-                polling.poll = std::make_unique<SourcePoll>(
-                    source.id, make_poller(current, source, send), *source.poll,
-                    SourcePoll::Tools{
-                        *store, tools.clock, tools.random, tools.log,
-                        [this](const SourceId& id, const std::vector<Observed>& found, TimePoint began,
-                               const Bookmark& bookmark) { return observe(id, found, began, bookmark); }});
-                polling.worker =
-                    std::make_unique<Worker>([this, poll = polling.poll.get(), as_app = source.app_api.has_value()] {
-                        return is_held(as_app) ? kLookAgainIfEnabled : poll->step();
-                    });
-                running.push_back(std::move(polling));
-            }
-        });
-    }
-
-    Result<Observation> observe(const SourceId& id, const std::vector<Observed>& found, TimePoint began,
-                                const Bookmark& bookmark) {
-        const auto accepted = ingest.observe(id, found, began, bookmark);
-        if (!accepted) return accepted.error();
-        Observation observation;
-        for (const auto& each : *accepted) ++(each.duplicate ? observation.duplicates : observation.events);
-        return observation;
-    }
-
-    Status can_backfill(const SourceId& source) const {
-        const auto reports = poll_reports();
-        const auto report =
-            std::find_if(reports.begin(), reports.end(), [&](const PollReport& each) { return each.source == source; });
-        if (report == reports.end()) {
-            return Error{Error::Kind::Invalid, "source: there is no source `" + source.value +
-                                                   "` with `poll`: only what is polled is known from before"};
-        }
-        if (report->complete) return Ok{};
-        const auto why = report->error.empty() ? std::string("it is being read") : report->error;
-        return Error{Error::Kind::Unavailable, "the source was not read to its end yet: " + why};
-    }
-
-    Result<Backfilling::Told> backfill(const SourceId& source, const std::vector<UntoldSubject>& untold) {
-        const auto current = now();
-        const auto json = current->json_polls.find(source);
-        std::vector<Observed> bodies;
-        Backfilling::Told told;
-        for (const auto& each : untold) {
-            auto body = json == current->json_polls.end() ? openregister_existing(each)
-                                                          : http_json::existing_item(each, json->second.channel);
-            if (body) {
-                bodies.push_back({.body = *std::move(body), .backfilled = true});
-            } else {
-                told.problems.push_back(each.subject + ": what is kept of it says too little");
-            }
-        }
-        const auto observed = ingest.backfill(source, bodies);
-        if (!observed) return observed.error();
-        told.events = observed->events;
-        told.problems.insert(told.problems.end(), observed->problems.begin(), observed->problems.end());
-        return told;
     }
 
     /// `existing: backfill`, once for each source.
@@ -547,15 +364,6 @@ private:
         }
     }
 
-    std::vector<PollReport> poll_reports() const {
-        return polls.with([](const std::vector<Polling>& running) {
-            std::vector<PollReport> reports;
-            reports.reserve(running.size());
-            for (const auto& polling : running) reports.push_back(polling.poll->report());
-            return reports;
-        });
-    }
-
     /// Made with the store: versions of another one say nothing about those of this one.
     Status know_incarnation() {
         const std::string key = "snapshots.incarnation";
@@ -565,81 +373,14 @@ private:
         return *kept ? Status(Ok{}) : store->set_note(key, incarnation);
     }
 
-    std::map<SourceId, SnapshotSource> snapshot_sources() const {
-        std::map<SourceId, SnapshotSource> sources;
-        const auto current = now();  // held, as a reload replaces it
-        for (const auto& source : current->settings.sources) {
-            auto& seen = sources[source.id];
-            seen.kept = source.snapshots;
-            if (source.poll) seen.stale_after = source.poll->stale_after;
-        }
-        for (auto& report : poll_reports()) sources[report.source].poll = std::move(report);
-        return sources;
-    }
-
-    RefreshVerdict refresh(const SourceId& source) {
-        return polls.with([&](std::vector<Polling>& running) -> RefreshVerdict {
-            for (const auto& polling : running) {
-                if (polling.poll->report().source != source) continue;
-                const auto verdict = polling.poll->refresh(tools.clock.now());
-                if (verdict.new_poll) polling.worker->wake();
-                return verdict;
-            }
-            return {};
-        });
-    }
-
-    Status ask_reconciler(const std::string& source, bool remove) {
-        return reconciling.with([&](Reconciling& r) -> Status {
-            bool known = true;
-            if (source.empty() && !remove) {
-                r.reconciler->reconcile_all_soon();
-            } else if (source.empty()) {
-                for (const auto& report : r.reconciler->reports()) r.reconciler->unregister_soon(report.source);
-            } else {
-                known = remove ? r.reconciler->unregister_soon({source}) : r.reconciler->reconcile_soon({source});
-            }
-            r.worker->wake();
-            if (!known) return Error{Error::Kind::NotFound, "source: none of this name registers anything"};
-            return Ok{};
-        });
-    }
-
-    std::vector<SourceId> app_sources() const {
-        std::vector<SourceId> sources;
-        const auto current = now();
-        for (const auto& source : current->settings.sources)
-            if (source.app_api) sources.push_back(source.id);
-        return sources;
-    }
-
-    /// Takes back what is registered, while Nextcloud still listens to us. What went wrong, or nothing.
-    std::string unregister_app() {
-        const auto sources = app_sources();
-        for (const auto& source : sources)
-            if (auto asked = ask_reconciler(source.value, true); !asked) return asked.error().message;
-        const bool done =
-            reconciling.with([&](Reconciling& r) { return r.reconciler->wait_until_done(kUnregisterWithin); });
-        if (!done) return "not everything was unregistered in time";
-        std::string faults;
-        for (const auto& report : reports()) {
-            const bool ours = std::find(sources.begin(), sources.end(), report.source) != sources.end();
-            if (ours && report.trouble) faults += (faults.empty() ? "" : " ") + report.trouble->message;
-        }
-        return faults;
-    }
-
     ExApp::Calls exapp_calls() {
         return {.fault =
                     [this] {
                         const auto writable = store->probe();
                         return writable ? std::string() : writable.error().message;
                     },
-                .enabled =
-                    [this] {
-                        for (const auto& source : app_sources()) (void)ask_reconciler(source.value, false);
-                    },
-                .disabled = [this] { return unregister_app(); }};
+                .enabled = [this] { sources.register_app(); },
+                .disabled = [this] { return sources.unregister_app(); }};
     }
 
     void make_exapp() {
@@ -653,21 +394,6 @@ private:
             exapp_worker.with([](auto& worker) {
                 if (worker) worker->wake();
             });
-        });
-    }
-
-    void add_exapp(RouteTable& table) {
-        if (!exapp_api) return;
-        table.add("GET", "/heartbeat", [](const InboundRequest&, const PathValues&) { return ExAppApi::heartbeat(); });
-        table.add("POST", "/init",
-                  [this](const InboundRequest& request, const PathValues&) { return exapp_api->init(request); });
-        table.add("PUT", "/enabled",
-                  [this](const InboundRequest& request, const PathValues&) { return exapp_api->enabled(request); });
-    }
-
-    std::vector<RegistrarReport> reports() const {
-        return reconciling.with([](const Reconciling& r) {
-            return r.reconciler ? r.reconciler->reports() : std::vector<RegistrarReport>{};
         });
     }
 
@@ -689,8 +415,8 @@ private:
         parts.now = tools.clock.now();
         parts.started_at = started_at;
         parts.checks = ready_checks();
-        parts.reports = reports();
-        parts.polls = poll_reports();
+        parts.reports = sources.registrations();
+        parts.polls = sources.polls();
         parts.lags = ingest.lags();
         if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
         parts.targets = dispatcher.views();
@@ -709,7 +435,7 @@ private:
                 .wake = [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                 .write_status = [this](JsonWriter& json) { write_whole_status(json); },
                 .ask_reconciler = [this](const std::string& source,
-                                         bool remove) { return ask_reconciler(source, remove); }};
+                                         bool remove) { return sources.ask_to_register(source, remove); }};
     }
 
     Answer readiness() {
@@ -731,123 +457,11 @@ private:
         if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
         told.subscriptions = subscribers.gauges();
         if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
-        told.registrations = registration_gauges(reports());
+        told.registrations = registration_gauges(sources.registrations());
         told.breakers = breaker_gauges(now()->settings, dispatcher.views(), told.now);
-        told.polls = poll_gauges(poll_reports());
+        told.polls = poll_gauges(sources.polls());
         for (const auto& share : backlog.shares()) told.backlog.emplace_back(share.limit, share.ratio);
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
-    }
-
-    RouteTable routes() {
-        RouteTable table;
-        const auto push = [this](const InboundRequest& request, const PathValues& values, const Respond& respond) {
-            ingest.push_later(values["source"], request, respond);
-        };
-        table.add_later("POST", "/ingest/{source}", push).add_later("PUT", "/ingest/{source}", push);
-        table.add("GET", "/ingest/{source}", [this](const InboundRequest& request, const PathValues& values) {
-            return ingest.challenge(values["source"], request);
-        });
-        table.add_later("POST", "/engine/api/w/{workspace}/jobs/run_wait_result/f/**",
-                        [this](const InboundRequest& request, const PathValues& values, const Respond& respond) {
-                            ingest.hook_later(values["workspace"], request, respond);
-                        });
-        table.add("GET", "/engine/api/version", [](const InboundRequest&, const PathValues&) {
-            return Answer{.status = 200, .body = "orbridge " ORBRIDGE_VERSION, .content_type = "text/plain"};
-        });
-        table.add("*", "/{product}/webhookAPI/**", [this](const InboundRequest& request, const PathValues& values) {
-            return subscribers.answer(values["product"], values["**"], request);
-        });
-        table.add("POST", "/{product}/projectAPI/addLogMessage",
-                  [this](const InboundRequest& request, const PathValues& values) {
-                      return subscribers.log_message(values["product"], request);
-                  });
-        add_admin(table);
-        add_credentials(table);
-        add_exapp(table);
-        table.add("GET", "/healthz", [](const InboundRequest&, const PathValues&) {
-            return Answer{.status = 200, .body = R"({"alive":true})"};
-        });
-        table.add("GET", "/readyz", [this](const InboundRequest&, const PathValues&) { return readiness(); });
-        table.add("GET", "/metrics", [this](const InboundRequest&, const PathValues&) { return scrape(); });
-        table.add("GET", "/openapi.yaml", [](const InboundRequest&, const PathValues&) {
-            return Answer{.status = 200, .body = std::string(api_document()), .content_type = "application/yaml"};
-        });
-        return table;
-    }
-
-    void add_admin(RouteTable& table) {
-        using Request = const InboundRequest&;
-        using Values = const PathValues&;
-        table.add("GET", "/api/v1/status", [this](Request r, Values) { return admin.status(r); });
-        table.add("GET", "/api/v1/events", [this](Request r, Values) { return admin.events(r); });
-        table.add("GET", "/api/v1/events/{id}", [this](Request r, Values v) { return admin.event(r, v["id"]); });
-        table.add("GET", "/api/v1/deliveries", [this](Request r, Values) { return admin.deliveries(r); });
-        table.add("GET", "/api/v1/deliveries/{id}", [this](Request r, Values v) { return admin.delivery(r, v["id"]); });
-        table.add("GET", "/api/v1/explain/{event}",
-                  [this](Request r, Values v) { return admin.explain(r, v["event"]); });
-        table.add("GET", "/api/v1/targets", [this](Request r, Values) { return admin.targets(r); });
-        table.add("POST", "/api/v1/targets/{name}/pause",
-                  [this](Request r, Values v) { return admin.pause(r, v["name"]); });
-        table.add("POST", "/api/v1/targets/{name}/resume",
-                  [this](Request r, Values v) { return admin.resume(r, v["name"]); });
-        table.add("GET", "/api/v1/subscriptions", [this](Request r, Values) { return subscriptions_api.list(r); });
-        table.add("POST", "/api/v1/subscriptions/remove",
-                  [this](Request r, Values) { return subscriptions_api.remove(r); });
-        table.add("POST", "/api/v1/subscriptions/extend",
-                  [this](Request r, Values) { return subscriptions_api.extend(r); });
-        table.add("GET", "/api/v1/snapshots", [this](Request r, Values) { return snapshots_api.sources(r); });
-        table.add("GET", "/api/v1/snapshots/{source}",
-                  [this](Request r, Values v) { return snapshots_api.list(r, v["source"]); });
-        table.add("GET", "/api/v1/snapshots/{source}/**", [this](Request r, Values v) {
-            return snapshots_api.show(r, v["source"], percent_decode(v["**"], false));
-        });
-        table.add("POST", "/api/v1/snapshots/{source}/{subject}/refresh",
-                  [this](Request r, Values v) { return snapshots_api.refresh(r, v["source"]); });
-        table.add("GET", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.tokens(r); });
-        table.add("POST", "/api/v1/tokens", [this](Request r, Values) { return subscriptions_api.create_token(r); });
-        table.add("POST", "/api/v1/tokens/remove",
-                  [this](Request r, Values) { return subscriptions_api.remove_token(r); });
-        table.add("POST", "/api/v1/replays", [this](Request r, Values) { return replays_api.start(r); });
-        table.add("GET", "/api/v1/replays", [this](Request r, Values) { return replays_api.list(r); });
-        table.add("GET", "/api/v1/replays/{id}", [this](Request r, Values v) { return replays_api.show(r, v["id"]); });
-        table.add("DELETE", "/api/v1/replays/{id}",
-                  [this](Request r, Values v) { return replays_api.cancel(r, v["id"]); });
-        table.add("POST", "/api/v1/erase", [this](Request r, Values) { return erase_api.erase(r); });
-        table.add("POST", "/api/v1/backfills", [this](Request r, Values) { return replays_api.start_backfill(r); });
-        table.add("GET", "/api/v1/backfills",
-                  [this](Request r, Values) { return replays_api.list(r, ReplaysApi::Kind::Backfill); });
-        table.add("GET", "/api/v1/backfills/{id}",
-                  [this](Request r, Values v) { return replays_api.show(r, v["id"], ReplaysApi::Kind::Backfill); });
-        table.add("DELETE", "/api/v1/backfills/{id}",
-                  [this](Request r, Values v) { return replays_api.cancel(r, v["id"], ReplaysApi::Kind::Backfill); });
-        table.add("POST", "/api/v1/cancel", [this](Request r, Values) { return admin.cancel(r); });
-        table.add("POST", "/api/v1/register", [this](Request r, Values) { return admin.registrations(r, false); });
-        table.add("GET", "/api/v1/audit", [this](Request r, Values) { return admin.audit(r); });
-        table.add("POST", "/api/v1/unregister", [this](Request r, Values) { return admin.registrations(r, true); });
-    }
-
-    void add_credentials(RouteTable& table) {
-        using Request = const InboundRequest&;
-        using Values = const PathValues&;
-        table.add("GET", "/api/v1/adapters", [this](Request r, Values) { return adapters_api.list(r); });
-        table.add("POST", "/api/v1/targets/{name}/tasks/{task}",
-                  [this](Request r, Values v) { return adapters_api.run(r, v["name"], v["task"]); });
-        table.add("POST", "/api/v1/targets/{name}/test",
-                  [this](Request r, Values v) { return adapters_api.test(r, v["name"]); });
-        auto& api = credentials_api;
-        table.add("GET", "/api/v1/adapters/{name}/form",
-                  [&api](Request r, Values v) { return api.form(r, v["name"]); });
-        table.add("POST", "/api/v1/adapters/{name}/test",
-                  [&api](Request r, Values v) { return api.try_out(r, v["name"]); });
-        table.add("GET", "/api/v1/credentials", [&api](Request r, Values) { return api.list(r); });
-        table.add("PUT", "/api/v1/credentials", [&api](Request r, Values) { return api.put(r); });
-        table.add("POST", "/api/v1/credentials/rekey", [&api](Request r, Values) { return api.rekey(r); });
-        table.add("GET", "/api/v1/credentials/{id}", [&api](Request r, Values v) { return api.show(r, v["id"]); });
-        table.add("DELETE", "/api/v1/credentials/{id}", [&api](Request r, Values v) { return api.remove(r, v["id"]); });
-        table.add("POST", "/api/v1/credentials/{id}/test",
-                  [&api](Request r, Values v) { return api.test(r, v["id"]); });
-        table.add("GET", "/api/v1/export", [&api](Request r, Values) { return api.export_all(r); });
-        table.add("POST", "/api/v1/import", [&api](Request r, Values) { return api.import_all(r); });
     }
 
     /// The lease API's clients read its own shape of answer only, also for what never reaches a handler.
@@ -867,7 +481,19 @@ private:
 
     /// A source's further paths come first, then the table.
     LaterHandler handler() {
-        return [this, table = routes()](const InboundRequest& request, const Respond& respond) {
+        const Handlers handlers{ingest,
+                                subscribers,
+                                admin,
+                                replays_api,
+                                erase_api,
+                                snapshots_api,
+                                subscriptions_api,
+                                adapters_api,
+                                credentials_api,
+                                exapp_api.get(),
+                                [this] { return readiness(); },
+                                [this] { return scrape(); }};
+        return [this, table = make_routes(handlers)](const InboundRequest& request, const Respond& respond) {
             const auto current = now();
             const auto also = current->source_at.find(request.path);
             if (also == current->source_at.end()) return table(request, respond);
@@ -890,14 +516,14 @@ private:
     CredentialBook credentials;
     BookPlace book_place;
     CurlTransport transport;
-    OAuth2Tokens oauth2_tokens;
-    RequestRates rates;  ///< of what sources are asked
     AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;
     Dispatcher dispatcher;
     Follower follower;
     Ingest ingest;
+    std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us
+    Sources sources;
     Replay replay;
     ReplayJobs replay_jobs;
     AdminApi admin;
@@ -910,11 +536,8 @@ private:
     AdaptersApi adapters_api;
     CredentialsApi credentials_api;
     Housekeeper housekeeper;
-    std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us
     std::unique_ptr<ExAppApi> exapp_api;
     std::unique_ptr<HttpServer> server;
-    Guarded<Reconciling> reconciling;
-    Guarded<std::vector<Polling>> polls;
     Guarded<std::optional<Worker>> exapp_worker;
     std::optional<Worker> recorder_worker;
     std::optional<Worker> follower_worker;
