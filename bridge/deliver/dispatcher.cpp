@@ -110,6 +110,7 @@ void Dispatcher::take_inbox(TimePoint now) {
     auto inbox = inbox_.with([](Inbox& shared) { return std::exchange(shared, {}); });
     if (inbox.targets) configure(*std::move(inbox.targets), now);
     for (const auto& order : inbox.orders) obey(order, now);
+    for (auto& performance : inbox.performances) performed(std::move(performance));
     for (const auto& [target, due] : inbox.dues) set_due(lane_of(target), due, now);
 }
 
@@ -336,6 +337,7 @@ void Dispatcher::asked(const FlightPtr& flight, Transport::Finished finished) {
 }
 
 void Dispatcher::send(const FlightPtr& flight) {
+    if (threads_.run && flight->recipe->blocks(flight->claim.route)) return perform(flight);
     auto request = flight->recipe->request_for(flight->claim.delivery, flight->claim.route);
     if (!request) {
         if (request.error().kind == Error::Kind::Conflict) return drop(flight, request.error().message);
@@ -364,12 +366,22 @@ void Dispatcher::sent(const FlightPtr& flight, Transport::Finished finished) {
 bool Dispatcher::given_back(const FlightPtr& flight, const Exchange& exchange) {
     const auto* failure = std::get_if<TransportFailure>(&exchange);
     if (!stopping_ || failure == nullptr || failure->reached != TransportFailure::Reached::NothingSent) return false;
-    store_.release({flight->claim});
-    leave(flight);
+    give_back(flight);
     return true;
 }
 
+void Dispatcher::give_back(const FlightPtr& flight) {
+    store_.release({flight->claim});
+    leave(flight);
+}
+
 void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response) {
+    if (response == nullptr) return conclude(flight, outcome, Answered{});
+    conclude(flight, outcome,
+             Answered{.any = true, .status = response->status, .text = flight->recipe->shown(response->body)});
+}
+
+void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, Answered answered) {
     Settle settle;
     settle.claim = std::move(flight->claim);
     const auto& delivery = settle.claim.delivery;
@@ -377,15 +389,15 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, const
     settle.attempt = {.number = number,
                       .started_at = flight->started_at,
                       .duration = flight->duration,
-                      .status = response != nullptr ? response->status : 0,
+                      .status = answered.status,
                       .outcome = word_for(outcome),
                       .reason = reason_of(outcome),
-                      .answer = response != nullptr ? flight->recipe->shown(response->body) : std::string()};
+                      .answer = std::move(answered.text)};
     const auto* retry = std::get_if<Retry>(&outcome);
     const double random = retry != nullptr ? random_.unit() : 0;
     const auto now = clock_.now();
     settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, now, random);
-    gate_changed(*flight->lane, flight->lane->gate.ended(outcome, response != nullptr, now), now);
+    gate_changed(*flight->lane, flight->lane->gate.ended(outcome, answered.any, now), now);
     // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
     if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
@@ -442,8 +454,14 @@ void Dispatcher::run(const std::stop_token& stop) {
 void Dispatcher::finish() {
     stopping_ = true;
     const auto until = clock_.now() + settings_.stop_timeout;
-    for (auto now = clock_.now(); in_flight_ > 0 && now < until; now = clock_.now()) transport_.poll(until - now);
+    take_performances();
+    for (auto now = clock_.now(); in_flight_ > 0 && now < until; now = clock_.now()) {
+        transport_.poll(until - now);
+        take_performances();
+    }
+    threads_stop_.request_stop();
     transport_.stop();
+    stop_threads();
 }
 
 }  // namespace orbridge

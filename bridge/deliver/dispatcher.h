@@ -52,12 +52,21 @@ struct TargetFamily {
     int in_flight_max = 4'096;
 };
 
+/// Threads for the attempts that block (Recipe::blocks).
+struct AttemptThreads {
+    /// Has the job done soon. False: there is no room, and it was not taken.
+    std::function<bool(std::function<void()> job)> run;
+    /// Waits for the jobs that run; those that have not begun are dropped.
+    std::function<void()> stop;
+};
+
 struct DispatcherSettings {
     int in_flight_max = 512;            ///< of all targets together
     milliseconds hold{15 * 60'000};     ///< far longer than an attempt and its recording may take
     std::size_t backlog_max = 2'048;    ///< attempts not yet recorded, beyond which nothing is claimed
     milliseconds stop_timeout{10'000};  ///< for what is in flight at a stop
     milliseconds store_pause{1'000};    ///< after the store could not be asked
+    milliseconds threads_pause{1'000};  ///< after there was no thread for an attempt
 };
 
 /// Takes due deliveries from the store, has them written by their recipes, sends them, and gives what came of
@@ -73,6 +82,8 @@ public:
 
     /// Once, before the first step.
     void set_family(TargetFamily family);
+    /// Likewise. Without them no attempt blocks.
+    void set_threads(AttemptThreads threads);
     /// From the next step on. Deliveries to targets that are not among them stay pending.
     void set_targets(std::vector<DeliveryTarget> targets);
     /// These targets may have something due: to be called after each commit that adds deliveries.
@@ -146,10 +157,16 @@ private:
         bool unclear = false;  ///< an earlier attempt may have arrived
     };
     using FlightPtr = std::shared_ptr<Flight>;
+    struct Performance {
+        FlightPtr flight;
+        Performed performed;
+        milliseconds duration{0};
+    };
     struct Inbox {
         std::optional<std::vector<DeliveryTarget>> targets;
         Recorder::Dues dues;
         std::vector<Order> orders;
+        std::vector<Performance> performances;
     };
 
     void tell(const Recorder::Dues& dues);
@@ -186,8 +203,20 @@ private:
     void asked(const FlightPtr& flight, Transport::Finished finished);
     void send(const FlightPtr& flight);
     void sent(const FlightPtr& flight, Transport::Finished finished);
+    struct Answered {
+        bool any = false;
+        int status = 0;
+        std::string text{};
+    };
     void conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response);
+    void conclude(const FlightPtr& flight, const Outcome& outcome, Answered answered);
     bool given_back(const FlightPtr& flight, const Exchange& exchange);
+    void give_back(const FlightPtr& flight);
+    void perform(const FlightPtr& flight);
+    void performed(Performance performance);
+    void no_thread_for(const FlightPtr& flight);
+    void take_performances();
+    void stop_threads();
     void drop(const FlightPtr& flight, const std::string& reason);
     void lose(const FlightPtr& flight);
     void leave(const FlightPtr& flight);
@@ -206,6 +235,9 @@ private:
     // Of the driving thread alone.
     std::unordered_map<TargetId, std::unique_ptr<Lane>> lanes_;
     TargetFamily family_;
+    AttemptThreads threads_;
+    std::stop_source threads_stop_;  ///< safe from any thread
+    std::set<FlightPtr> performing_;
     Group configured_;
     Group family_group_;
     std::vector<TargetId> perhaps_idle_;                    ///< of the family

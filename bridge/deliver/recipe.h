@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,15 @@ struct TestStep {
     std::string detail;
 };
 
+/// What an attempt came to that a thread carried out.
+struct Performed {
+    Outcome outcome;
+    bool answered = false;   ///< the other side itself said so, not something on the way
+    int status = 0;          ///< HTTP status of its last answer; 0: none, or another protocol
+    std::string answer{};    ///< what of its answers is kept: at most 20,000 bytes, without secrets
+    bool not_begun = false;  ///< it was stopped before the other side could see anything: no attempt at all
+};
+
 /// Seam: knows one outside system. Pure: it writes requests and reads answers; the dispatcher sends,
 /// retries and records. Safe from any thread.
 class Recipe {
@@ -35,6 +45,16 @@ public:
                                const HttpResponse& response) const {
         return outcome_of(delivery, response);
     }
+    /// Attempts for this route take a thread of their own: they are more than one request, or are no HTTP. Then
+    /// perform() is called instead of request_for() and outcome_on().
+    virtual bool blocks(const std::string& /*route*/) const { return false; }
+    /// Carries one attempt out on a thread of the pool, until it has ended or at the deadline that the recipe knows,
+    /// and soon after `stop` was asked for. Never called unless blocks(). May send through the transport and wait,
+    /// which is let go at a stop. Must not throw.
+    virtual Performed perform(const Delivery&, const std::string& /*route*/, Transport&, const std::stop_token&) const {
+        return {.outcome = Rejected{"nothing is known of how to carry it out"}};
+    }
+
     /// What of an answer, or of a reason, may be kept and shown: without secrets of ours that it repeats.
     virtual std::string shown(std::string text) const { return text; }
 
