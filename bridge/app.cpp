@@ -26,6 +26,7 @@
 #include "bridge/deliver/recorder.h"
 #include "bridge/plan.h"
 #include "bridge/receive/error_answer.h"
+#include "bridge/receive/handler_pool.h"
 #include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/record/audit_trail.h"
@@ -42,12 +43,16 @@ namespace orbridge {
 namespace {
 
 constexpr milliseconds kAliveWithin{10'000};
+constexpr milliseconds kIdleThread{10'000};
 
-std::vector<DeliveryTarget> delivery_targets(const Plan& plan) {
+/// Those whose attempts take threads share these evenly, so that none can keep another from its own.
+std::vector<DeliveryTarget> delivery_targets(const Plan& plan, int threads) {
+    const auto blocking = blocking_targets(plan);
+    const int share = std::max(1, threads / std::max(1, static_cast<int>(blocking.size())));
     std::vector<DeliveryTarget> targets;
     for (const auto& target : plan.settings.targets) {
-        targets.push_back(
-            {target.id, plan.recipes.at(target.id), target.in_flight_max, target.retry, target.rate, target.breaker});
+        const int room = blocking.contains(target.id) ? std::min(target.in_flight_max, share) : target.in_flight_max;
+        targets.push_back({target.id, plan.recipes.at(target.id), room, target.retry, target.rate, target.breaker});
     }
     return targets;
 }
@@ -115,6 +120,8 @@ public:
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
           recorder(*store, given.clock, given.log),
           dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
+          threads(now()->settings.threads_max),
+          attempt_pool(threads, threads, kIdleThread),
           follower(*store, transport, given.clock, given.log),
           ingest([this] { return ingest_plan(); }, *store, names, ids, given.clock, metrics, given.log,
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
@@ -168,6 +175,9 @@ public:
         });
         if (auto loaded = replay_jobs.load(); !loaded) return loaded;
         dispatcher.set_family(subscribers.family(now()->settings.subscriptions.in_flight_max));
+        dispatcher.set_threads(
+            {.run = [this](std::function<void()> job) { return attempt_pool.submit(std::move(job)); },
+             .stop = [this] { attempt_pool.stop(); }});
         aim(*now());
         recorder_worker.emplace([this] { return recorder.step(); });
         follower_worker.emplace([this] { return follower.step(); });
@@ -280,7 +290,7 @@ private:
     }
 
     void aim(const Plan& current) {
-        dispatcher.set_targets(delivery_targets(current));
+        dispatcher.set_targets(delivery_targets(current, threads));
         follower.set_targets(current.recipes);
         backlog.set_limits(current.settings.backlog);
     }
@@ -520,6 +530,8 @@ private:
     Subscribers subscribers;
     Recorder recorder;
     Dispatcher dispatcher;
+    const int threads;         ///< for attempts that block
+    HandlerPool attempt_pool;  ///< stopped by the dispatcher
     Follower follower;
     Ingest ingest;
     std::unique_ptr<ExApp> exapp;  ///< only where Nextcloud runs us

@@ -70,7 +70,29 @@ std::shared_ptr<const OutboundPolicy> policy_of(const AdapterSettings& settings,
     return nullptr;
 }
 
+std::set<TargetId> blocking(const std::map<TargetId, std::shared_ptr<const Recipe>>& recipes,
+                            const std::vector<RouteSettings>& routes) {
+    std::set<TargetId> ids;
+    for (const auto& route : routes) {
+        for (const auto& id : route.to) {
+            const auto recipe = recipes.find(id);
+            if (recipe != recipes.end() && recipe->second && recipe->second->blocks(route.name)) ids.insert(id);
+        }
+    }
+    return ids;
+}
+
+/// Each has one at least, whatever the others do.
+void check_threads(const std::set<TargetId>& targets, int threads, Complaints& complaints) {
+    if (static_cast<int>(targets.size()) <= threads) return;
+    complaints.add(
+        "", "deliver.threads_max",
+        std::to_string(targets.size()) + " targets need a thread each, and there are " + std::to_string(threads));
+}
+
 }  // namespace
+
+std::set<TargetId> blocking_targets(const Plan& plan) { return blocking(plan.recipes, plan.settings.routes); }
 
 std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints) {
     std::map<std::string, SourcePlan> sources;
@@ -86,6 +108,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     Complaints left_out;
     AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints)};
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
+    check_threads(blocking(recipes, settings.routes), settings.threads_max, complaints);
     Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);
     for (const auto& source : settings.sources) check_mapping(source, *mappings);

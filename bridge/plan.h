@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "adapters/http_json/settings.h"
@@ -23,6 +24,9 @@ struct Plan {
     std::vector<std::string> adapter_faults{};     ///< of files that were left out; one line each
     std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
 };
+
+/// Those with attempts that need a thread.
+std::set<TargetId> blocking_targets(const Plan& plan);
 
 /// Everything wrong goes to `complaints`, but what is wrong with adapters' files: those are left out, and the plan
 /// holds the reasons. The plan is only to be used if there is nothing.

@@ -12,8 +12,8 @@ void Dispatcher::perform(const FlightPtr& flight) {
     const bool taken = threads_.run([this, flight] {
         const auto begun = clock_.now();
         Performance done{.flight = flight, .performed = {}, .duration = {}};
-        done.performed = flight->recipe->perform(flight->claim.delivery, flight->claim.route, transport_,
-                                                 threads_stop_.get_token());
+        done.performed =
+            flight->recipe->perform(flight->claim.delivery, flight->claim.route, transport_, threads_stop_.get_token());
         done.duration = clock_.now() - begun;
         inbox_.with([&](Inbox& inbox) { inbox.performances.push_back(std::move(done)); });
         transport_.wake();

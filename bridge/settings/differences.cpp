@@ -196,6 +196,7 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"deliver.ca_file (after a restart)", shown(settings.ca_file)},
             {"deliver.in_flight_max", shown_number(settings.in_flight_max)},
             {"deliver.lookups_max", shown_number(settings.lookups_max)},
+            {"deliver.threads_max (after a restart)", shown_number(settings.threads_max)},
             {"stop_timeout", shown(settings.stop_timeout)}};
 }
 

@@ -231,6 +231,7 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     const auto deliver = root["deliver"];
     settings.in_flight_max = static_cast<int>(deliver.integer("in_flight_max", settings.in_flight_max, 1, 10'000));
     settings.lookups_max = static_cast<int>(deliver.integer("lookups_max", settings.lookups_max, 1, 256));
+    settings.threads_max = static_cast<int>(deliver.integer("threads_max", settings.threads_max, 1, 256));
     settings.ca_file = read_ca_file(deliver["ca_file"]);
     deliver.done();
     settings.stop_timeout = root.duration("stop_timeout", settings.stop_timeout, 0s, 5min);

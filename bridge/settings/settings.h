@@ -244,6 +244,7 @@ struct Settings {
     std::string ca_file;  ///< authorities to trust besides the system's, absolute; empty: none
     int in_flight_max = 512;
     int lookups_max = 32;  ///< of names, at once
+    int threads_max = 16;  ///< for attempts that block
     milliseconds stop_timeout{10'000};
 };
 
