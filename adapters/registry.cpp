@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "adapters/http/recipe.h"
+#include "adapters/postgresql/tasks.h"
+#include "adapters/smtp/tasks.h"
 #include "adapters/windmill/recipe.h"
 #include "adapters/windmill/settings.h"
+#include "bridge/adapt/native.h"
 #include "bridge/core/text.h"
 
 namespace orbridge {
@@ -25,15 +28,53 @@ std::unique_ptr<Recipe> make_windmill(const TargetSettings& target, const std::v
     return std::make_unique<windmill::WindmillRecipe>(windmill::read_settings(target, routes), std::move(counted));
 }
 
+constexpr const char* kSystemAuthorities = "/etc/ssl/certs/ca-certificates.crt";
+
+std::unique_ptr<const NativeTasks> postgresql_tasks(const AdapterBox& box, const AdapterHooks&) {
+    const auto lookup = [names = box.names](const std::string& host, std::chrono::steady_clock::time_point until,
+                                            const std::stop_token& stop) { return names->find(host, until, stop); };
+    return std::make_unique<postgresql::PostgresqlTasks>(postgresql::TasksParts{
+        lookup, box.policy, box.ca_file.empty() ? std::string(kSystemAuthorities) : box.ca_file});
+}
+
+std::unique_ptr<const NativeTasks> smtp_tasks(const AdapterBox& box, const AdapterHooks& hooks) {
+    auto now = hooks.now ? hooks.now : [] { return SystemClock().now(); };
+    return std::make_unique<smtp::SmtpTasks>(smtp::TasksParts{box.policy, box.ca_file, std::move(now)});
+}
+
+struct NativeKind {
+    std::unique_ptr<const NativeTasks> (*make)(const AdapterBox&, const AdapterHooks&);
+    std::string (*config_fault)(const Json& config);  ///< what the fields' types cannot tell; empty: nothing
+};
+
+/// By the names of kNativeKinds.
+const std::map<std::string, NativeKind, std::less<>>& natives() {
+    static const std::map<std::string, NativeKind, std::less<>> kNatives = {
+        {"postgresql", {postgresql_tasks, postgresql::statements_fault}},
+        {"smtp", {smtp_tasks, smtp::sender_fault}},
+    };
+    return kNatives;
+}
+
+std::unique_ptr<Recipe> make_native(const TargetSettings& target, AdapterUse use, const AdapterBox& box,
+                                    const AdapterHooks& hooks) {
+    NativeLimits limits{.connect_timeout = target.connect_timeout};
+    if (target.node["timeout"].present()) limits.timeout = target.timeout;
+    if (target.node["answer_bytes_max"].present()) limits.answer_bytes_max = target.answer_bytes_max;
+    const auto& native = natives().at(use.adapter().kind);
+    if (const auto config = JsonDocument::parse(use.config())) {
+        const auto fault = native.config_fault((*config)->root());
+        if (!fault.empty()) target.node["config"].complain(fault);
+    }
+    return std::make_unique<NativeRecipe>(std::move(use), limits, native.make(box, hooks));
+}
+
 /// A target of an adapter that is declared in a file.
 std::unique_ptr<Recipe> make_declared(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                       const std::shared_ptr<const Adapter>& adapter, const AdapterBox& box,
                                       const AdapterHooks& hooks) {
-    // A native kind: its recipe is made of the AdapterUse here, by `adapter->kind`.
-    if (adapter->is_native()) {
-        target.node["adapter"].complain("kind " + adapter->kind + " is not built into this program");
-        return nullptr;
-    }
+    if (adapter->is_native())
+        return make_native(target, AdapterUse(target, routes, adapter, hooks.credentials), box, hooks);
     http_tasks::TaskLimits limits{.connect_timeout = target.connect_timeout};
     if (target.node["timeout"].present()) limits.timeout = target.timeout;
     if (target.node["answer_bytes_max"].present()) limits.answer_bytes_max = target.answer_bytes_max;
@@ -70,10 +111,12 @@ std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vec
 
 Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapter>& adapter, const Json& config,
                                                const AdapterBox& box) {
-    if (adapter->is_native())
-        return Error{Error::Kind::Invalid, "kind " + adapter->kind + " is not built into this program"};
     auto use = AdapterUse::trial(adapter, config);
     if (!use) return use.error();
+    if (adapter->is_native()) {
+        return std::unique_ptr<TaskRunner>(std::make_unique<NativeRecipe>(
+            std::move(*use), NativeLimits{}, natives().at(adapter->kind).make(box, AdapterHooks{})));
+    }
     return std::unique_ptr<TaskRunner>(std::make_unique<http_tasks::TaskRecipe>(
         std::move(*use), http_tasks::TaskLimits{}, box.policy, [] { return SystemClock().now(); }));
 }

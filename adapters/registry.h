@@ -11,6 +11,7 @@
 #include "bridge/core/clock.h"
 #include "bridge/deliver/outbound_policy.h"
 #include "bridge/deliver/recipe.h"
+#include "bridge/deliver/waiting_resolver.h"
 #include "bridge/settings/settings.h"
 
 namespace orbridge {
@@ -27,6 +28,8 @@ struct AdapterHooks {
 struct AdapterBox {
     Adapters declared;
     std::shared_ptr<const OutboundPolicy> policy;  ///< for addresses that are not from the configuration
+    std::shared_ptr<WaitingResolver> names{};      ///< for native adapters
+    std::string ca_file{};                         ///< authorities to trust besides the system's; empty: none
 };
 
 /// The recipe of one target. Reads the adapter's keys and does no I/O besides secrets' files; an unknown

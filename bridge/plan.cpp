@@ -90,6 +90,10 @@ void check_threads(const std::set<TargetId>& targets, int threads, Complaints& c
         std::to_string(targets.size()) + " targets need a thread each, and there are " + std::to_string(threads));
 }
 
+std::shared_ptr<WaitingResolver> names_of(const Settings& settings) {
+    return std::make_shared<WaitingResolver>(&resolve_by_system, ResolverSettings{.threads_max = settings.lookups_max});
+}
+
 }  // namespace
 
 std::set<TargetId> blocking_targets(const Plan& plan) { return blocking(plan.recipes, plan.settings.routes); }
@@ -106,7 +110,8 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     }
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     Complaints left_out;
-    AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints)};
+    AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints),
+                   names_of(settings), settings.ca_file};
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
     check_threads(blocking(recipes, settings.routes), settings.threads_max, complaints);
     Subscribers::check(settings.subscriptions);

@@ -16,13 +16,13 @@
 ///
 /// Of kind `http` the file says all of it. A native adapter has a file of the same form, with a `kind` of its own:
 /// there `credentials`, `config` and the tasks' `title`, `description` and `params` are declared, and what happens is
-/// code. So forms, checks, tests and results look alike. To add one: a word in kNativeKinds, `adapters/<kind>.yaml`,
-/// a folder `adapters/<kind>/` whose recipe is made from an AdapterUse (use.h) and which is a TaskRunner (use.h), and a
-/// line in adapters/registry.cpp.
+/// code. So forms, checks, tests and results look alike. To add one: a line in kNativeKinds, `adapters/<kind>.yaml`,
+/// a folder `adapters/<kind>/` with its NativeTasks (native.h), and a line in adapters/registry.cpp.
 namespace orbridge {
 
-/// Kinds of adapter files besides `http`, whose tasks are code.
-inline const std::vector<std::string> kNativeKinds = {"smtp", "postgresql"};
+/// Kinds of adapter files besides `http`, and their tasks, which are code.
+inline const std::map<std::string, std::vector<std::string>> kNativeKinds = {
+    {"postgresql", {"delete", "execute", "query", "upsert"}}, {"smtp", {"send_email"}}};
 
 /// Which answers something is said of. All that is given must hold.
 struct AnswerMatch {

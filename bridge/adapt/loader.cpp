@@ -45,8 +45,8 @@ public:
             node_["name"].complain("not a name, expected 1 to 63 of a-z, 0-9, `_` and `-`");
         made->title = node_.text("title", made->name);
         made->description = node_.text("description", "");
-        auto kinds = kNativeKinds;
-        kinds.insert(kinds.begin(), "http");
+        std::vector<std::string> kinds = {"http"};
+        for (const auto& [kind, tasks] : kNativeKinds) kinds.push_back(kind);
         made->kind = node_.word("kind", kinds, "http");
         made->credentials = read_fields(node_["credentials"]);
         made->config = read_fields(node_["config"]);
@@ -71,9 +71,14 @@ private:
     }
 
     void read_native(Adapter& made) {
+        const auto& known = kNativeKinds.at(made.kind);
+        made.test.name = "test";
         for (const auto& [name, node] : tasks_of()) {
             auto task = task_head(name, node, false);
+            task.repeatable = node.flag("repeatable", false);
             node.done();
+            if (std::find(known.begin(), known.end(), name) == known.end())
+                node.complain("kind " + made.kind + " has no such task: there is " + join(known, ", "));
             made.tasks.emplace(name, std::move(task));
         }
     }

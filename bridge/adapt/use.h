@@ -69,6 +69,7 @@ public:
     const std::string& base_url() const { return base_url_; }  ///< of the target; empty: the adapter's
     /// The name of the stored credentials; empty: they stand in the configuration, or there are none.
     const std::string& stored_credentials() const { return stored_; }
+    const std::string& config() const { return config_; }  ///< JSON, with its defaults
 
     /// The task of a route; nothing: neither it nor the target names one.
     const Task* task_on(const std::string& route) const;

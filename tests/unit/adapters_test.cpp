@@ -239,7 +239,8 @@ BOOST_AUTO_TEST_CASE(I2_faulty_files_are_left_out_with_their_places_and_the_othe
 
 BOOST_AUTO_TEST_CASE(I1_the_shipped_adapters_load) {
     const auto all = shipped();
-    for (const auto* name : {"slack", "github", "jira", "teams", "sendgrid", "s3", "http", "openregister"})
+    for (const auto* name :
+         {"slack", "github", "jira", "teams", "sendgrid", "s3", "http", "openregister", "postgresql", "smtp"})
         BOOST_TEST(all.count(name) == 1U, name);
     for (const auto& [name, adapter] : all)
         if (!adapter->is_native()) BOOST_TEST(!adapter->test.steps.empty());

@@ -1,0 +1,134 @@
+#include "bridge/adapt/native.h"
+
+#include <utility>
+
+#include "bridge/core/text.h"
+
+namespace orbridge {
+namespace {
+
+using Is = NativeEnd::Is;
+
+constexpr std::size_t kKeptBytes = 20'000;
+
+TaskResult failed(std::string message) { return {.success = false, .message = std::move(message)}; }
+
+Performed rejected(std::string reason) { return {.outcome = Rejected{std::move(reason)}}; }
+
+Outcome outcome_of(const NativeEnd& end) {
+    switch (end.is) {
+        case Is::Done: return Delivered{};
+        case Is::Rejected: return Rejected{end.message};
+        case Is::Timeout: return Retry{.reason = end.message, .why = Retry::Why::Timeout, .unclear = end.unclear};
+        case Is::Misconfigured:
+        case Is::Unauthorized:
+            return Retry{.reason = end.message, .why = Retry::Why::Misconfigured, .unclear = end.unclear};
+        case Is::Trouble: break;
+    }
+    return Retry{.reason = end.message, .unclear = end.unclear};
+}
+
+/// Of a run by hand, which has no delivery.
+std::string id_by_hand() {
+    return "by-hand-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+NativeRecipe::NativeRecipe(AdapterUse use, NativeLimits limits, std::unique_ptr<const NativeTasks> tasks)
+    : use_(std::move(use)), limits_(limits), tasks_(std::move(tasks)) {}
+
+Result<HttpRequest> NativeRecipe::request_for(const Delivery&, const std::string&) const {
+    return Error{Error::Kind::Invalid, "adapter " + use_.adapter().name + " makes no HTTP requests"};
+}
+
+Outcome NativeRecipe::outcome_of(const Delivery&, const HttpResponse&) const {
+    return Rejected{"adapter " + use_.adapter().name + " reads no HTTP answers"};
+}
+
+NativeEnd NativeRecipe::run(const Task& task, AdapterUse::Ready& ready, const std::string& params,
+                            const std::string& id, const std::stop_token& stop) const {
+    if (auto set = ready.scope.set("params", params); !set) return {.is = Is::Rejected, .message = "params: unreadable"};
+    const NativeRun run{.task = task.name,
+                        .params = ready.scope.find("params"),
+                        .credentials = ready.scope.find("credentials"),
+                        .config = ready.scope.find("config"),
+                        .id = id,
+                        .address_from_others = use_.is_trial(),
+                        .connect_timeout = limits_.connect_timeout,
+                        .until = std::chrono::steady_clock::now() + limits_.timeout.value_or(task.timeout),
+                        .answer_bytes_max = limits_.answer_bytes_max.value_or(task.answer_bytes_max),
+                        .stop = stop};
+    auto end = tasks_->run(run);
+    end.message = ready.mask(on_one_line(end.message));
+    end.data = ready.mask(std::move(end.data));
+    if (end.is == Is::Unauthorized) use_.report(ready, false, end.message);
+    if (end.is == Is::Done) use_.report(ready, true, "");
+    return end;
+}
+
+Performed NativeRecipe::perform(const Delivery& delivery, const std::string& route, Transport&,
+                                const std::stop_token& stop) const {
+    const auto* task = use_.task_on(route);
+    if (task == nullptr) return rejected("no task is configured for this target on route " + route);
+    if (delivery.unclear && !task->repeatable)
+        return rejected("an earlier attempt may have arrived, and " + task->name + " is not repeatable");
+    auto ready = use_.ready();
+    if (!ready) return {.outcome = Retry{.reason = ready.error().message}};
+    const auto params = use_.params_for(delivery, route);
+    if (!params) return rejected(ready->mask(params.error().message));
+    auto end = run(*task, *ready, *params, delivery.id.value, stop);
+    if (end.data.size() > kKeptBytes) end.data.resize(kKeptBytes);
+    return {.outcome = orbridge::outcome_of(end),
+            .answered = end.answered,
+            .answer = std::move(end.data),
+            .not_begun = stop.stop_requested() && !end.sent};
+}
+
+std::string NativeRecipe::shown(std::string text) const {
+    const auto ready = use_.ready();
+    if (!ready) return {};  // rather nothing than a secret
+    return ready->mask(std::move(text));
+}
+
+TaskResult NativeRecipe::by_hand(const Task& task, AdapterUse::Ready ready, const std::string& params,
+                                 bool& refused) const {
+    auto end = run(task, ready, params, id_by_hand(), {});
+    refused = end.is == Is::Unauthorized;
+    TaskResult result{.success = end.is == Is::Done, .message = std::move(end.message)};
+    if (result.success) result.data = std::move(end.data);
+    if (const auto given = JsonDocument::parse(params))
+        result.params = ready.mask(masked(task.params, (*given)->root()));
+    return result;
+}
+
+TaskResult NativeRecipe::run_task(const std::string& name, const std::string& params, Transport&) const {
+    const auto* task = use_.task(name);
+    if (task == nullptr) {
+        std::vector<std::string> names;
+        for (const auto& [each, declared] : use_.adapter().tasks) names.push_back(each);
+        return failed("adapter " + use_.adapter().name + " has no task of this name: there is " + join(names, ", "));
+    }
+    auto ready = use_.ready();
+    if (!ready) return failed(ready.error().message);
+    const auto checked = use_.checked(*task, params);
+    if (!checked) return failed(ready->mask(checked.error().message));
+    bool refused = false;
+    return by_hand(*task, std::move(*ready), *checked, refused);
+}
+
+TaskResult NativeRecipe::try_out(const Secret& credentials, Transport&, bool& refused) const {
+    auto ready = use_.ready_with(credentials);
+    if (!ready) return failed(ready.error().message);
+    return by_hand(use_.adapter().test, std::move(*ready), "{}", refused);
+}
+
+std::vector<TestStep> NativeRecipe::test(Transport&) const {
+    auto ready = use_.ready();
+    if (!ready) return {{"credentials", TestStep::Verdict::Failed, ready.error().message}};
+    bool refused = false;
+    const auto result = by_hand(use_.adapter().test, std::move(*ready), "{}", refused);
+    return {{use_.adapter().name, result.success ? TestStep::Verdict::Ok : TestStep::Verdict::Failed, result.message}};
+}
+
+}  // namespace orbridge
