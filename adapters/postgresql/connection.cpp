@@ -207,8 +207,8 @@ Connection::Failed Connection::execute(const std::vector<std::optional<std::stri
     std::vector<const char*> texts;
     texts.reserve(values.size());
     for (const auto& value : values) texts.push_back(value ? value->c_str() : nullptr);
-    const int sent = PQsendQueryPrepared(connection_.get(), "", static_cast<int>(texts.size()), texts.data(), nullptr,
-                                         nullptr, 0);
+    const int sent =
+        PQsendQueryPrepared(connection_.get(), "", static_cast<int>(texts.size()), texts.data(), nullptr, nullptr, 0);
     if (sent == 0) return lost();
     PQsetSingleRowMode(connection_.get());
     if (auto failed = flush()) return failed;
@@ -253,7 +253,8 @@ Result<std::string> Connection::quote(std::string_view name) const {
     if (name.find('\0') != std::string_view::npos) return Error{Error::Kind::Invalid, "a name with a NUL in it"};
     const std::unique_ptr<char, decltype(&PQfreemem)> quoted(
         PQescapeIdentifier(connection_.get(), name.data(), name.size()), &PQfreemem);
-    if (!quoted) return Error{Error::Kind::Invalid, "not a name: " + std::string(first_line(PQerrorMessage(connection_.get())))};
+    if (!quoted)
+        return Error{Error::Kind::Invalid, "not a name: " + std::string(first_line(PQerrorMessage(connection_.get())))};
     return std::string(quoted.get());
 }
 

@@ -10,8 +10,8 @@
 
 namespace orbridge::postgresql {
 
-/// A statement with its values apart from it: nothing of an event is ever part of the text but the names of columns, and
-/// these are quoted by the library.
+/// A statement with its values apart from it: nothing of an event is ever part of the text but the names of columns,
+/// and these are quoted by the library.
 struct Sql {
     std::string text;
     std::vector<Json> values;  ///< of $1, $2, …; of the documents they were taken from

@@ -39,7 +39,8 @@ bool is_state_letter(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <
 
 Is class_of(std::string_view sqlstate, bool reads) {
     if (sqlstate.empty()) return Is::Trouble;  // never reached the server, or lost it
-    if (sqlstate == "25006") return reads ? Is::Rejected : Is::Trouble;  // only reading: a stand-by, until it takes over
+    if (sqlstate == "25006")
+        return reads ? Is::Rejected : Is::Trouble;  // only reading: a stand-by, until it takes over
     const auto rule = std::find_if(kRules.begin(), kRules.end(),
                                    [&](const Rule& each) { return sqlstate.starts_with(each.beginning); });
     return rule == kRules.end() ? Is::Rejected : rule->is;

@@ -13,8 +13,8 @@ namespace orbridge::smtp {
 namespace {
 
 constexpr std::size_t kAddressMax = 254, kLocalMax = 64, kNameMax = 200;  // RFC 5321 §4.5.3.1
-constexpr std::size_t kWordBytes = 45;   // 60 characters of Base64: an encoded word may have 75
-constexpr std::size_t kLineMax = 900;    // RFC 5322 §2.1.1: 998
+constexpr std::size_t kWordBytes = 45;  // 60 characters of Base64: an encoded word may have 75
+constexpr std::size_t kLineMax = 900;   // RFC 5322 §2.1.1: 998
 constexpr const char* kPlain = "text/plain; charset=UTF-8";
 constexpr const char* kHtml = "text/html; charset=UTF-8";
 constexpr std::string_view kAtomText = "!#$%&'*+-/=?^_`{|}~.";
@@ -102,8 +102,7 @@ void add_body(const Mail& mail, Poco::Net::MailMessage& message) {
         return;
     }
     message.setContentType(mail.html.empty() ? kPlain : kHtml);
-    message.setContent(with_crlf(mail.html.empty() ? mail.text : mail.html),
-                       Poco::Net::MailMessage::ENCODING_BASE64);
+    message.setContent(with_crlf(mail.html.empty() ? mail.text : mail.html), Poco::Net::MailMessage::ENCODING_BASE64);
 }
 
 std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }

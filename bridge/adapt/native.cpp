@@ -48,7 +48,8 @@ Outcome NativeRecipe::outcome_of(const Delivery&, const HttpResponse&) const {
 
 NativeEnd NativeRecipe::run(const Task& task, AdapterUse::Ready& ready, const std::string& params,
                             const std::string& id, const std::stop_token& stop) const {
-    if (auto set = ready.scope.set("params", params); !set) return {.is = Is::Rejected, .message = "params: unreadable"};
+    if (auto set = ready.scope.set("params", params); !set)
+        return {.is = Is::Rejected, .message = "params: unreadable"};
     const NativeRun run{.task = task.name,
                         .params = ready.scope.find("params"),
                         .credentials = ready.scope.find("credentials"),

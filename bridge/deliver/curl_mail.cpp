@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -19,7 +18,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr const char* kSystemAuthorities = "/etc/ssl/certs";
 constexpr std::size_t kReplyBytes = 1'000;
-constexpr int kGoAhead = 354;   // the text of the mail is wanted now
+constexpr int kGoAhead = 354;  // the text of the mail is wanted now
 constexpr int kGoodbye = 221;
 
 class Dialogue {
@@ -62,8 +61,7 @@ private:
     }
 
     void set_security() {
-        if (request_.security != MailRequest::Security::None)
-            set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
+        if (request_.security != MailRequest::Security::None) set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
         if (!request_.ca_file.empty()) {
             set(CURLOPT_CAINFO, request_.ca_file.c_str());
             set(CURLOPT_CAPATH, kSystemAuthorities);  // which CAINFO would take the place of
@@ -131,7 +129,7 @@ private:
     static std::size_t on_read(char* to, std::size_t size, std::size_t count, void* self) {
         auto& dialogue = *static_cast<Dialogue*>(self);
         const auto room = std::min(size * count, dialogue.request_.mail.size() - dialogue.read_);
-        std::memcpy(to, dialogue.request_.mail.data() + dialogue.read_, room);
+        std::copy_n(dialogue.request_.mail.data() + dialogue.read_, room, to);
         dialogue.read_ += room;
         return room;
     }

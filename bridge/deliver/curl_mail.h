@@ -39,23 +39,23 @@ struct MailRequest {
 /// How it ended.
 struct MailEnd {
     enum class How : std::uint8_t {
-        Done,         ///< the server took it
-        Refused,      ///< `code` says how
-        NoTls,        ///< the server offers no encryption
-        BadServer,    ///< its certificate is not to be trusted
+        Done,       ///< the server took it
+        Refused,    ///< `code` says how
+        NoTls,      ///< the server offers no encryption
+        BadServer,  ///< its certificate is not to be trusted
         Timeout,
-        Stopped,      ///< by us
-        BadAddress,   ///< may_connect()
+        Stopped,     ///< by us
+        BadAddress,  ///< may_connect()
         Trouble,
     } how = How::Trouble;
-    int code = 0;           ///< of the server's last reply; 0: none came
-    std::string reply{};    ///< the last line of it
-    std::string reason{};   ///< what went wrong, without the reply
-    bool sent = false;      ///< the server has seen the mail's text whole, or may have
+    int code = 0;          ///< of the server's last reply; 0: none came
+    std::string reply{};   ///< the last line of it
+    std::string reason{};  ///< what went wrong, without the reply
+    bool sent = false;     ///< the server has seen the mail's text whole, or may have
 };
 
-/// Holds the dialogue and waits for its end. No recipient gets the mail if the server refuses one of them. Safe from any
-/// thread.
+/// Holds the dialogue and waits for its end. No recipient gets the mail if the server refuses one of them. Safe from
+/// any thread.
 MailEnd exchange_mail(const MailRequest& request);
 
 }  // namespace orbridge

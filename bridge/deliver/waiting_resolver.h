@@ -19,7 +19,8 @@ class WaitingResolver {
 public:
     explicit WaitingResolver(Resolve lookup, ResolverSettings settings = {});
 
-    /// What a name resolves to; an address is itself. Unavailable: it could not be found in time, or a stop was asked for.
+    /// What a name resolves to; an address is itself. Unavailable: it could not be found in time, or a stop was asked
+    /// for.
     Result<Resolver::Addresses> find(const std::string& host, std::chrono::steady_clock::time_point until,
                                      const std::stop_token& stop);
 

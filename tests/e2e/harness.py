@@ -3,6 +3,8 @@
 Waiting is always for a condition (a file, an answer, a count), never for a time to pass."""
 
 import contextlib
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -90,6 +92,15 @@ def send_capture(port, capture, path, body=None, replace=None):
     text = answer.read().decode()
     connection.close()
     return answer.status, text
+
+
+def send_signed(url, document):
+    """An event as OpenRegister's webhooks send it: (status, text)."""
+    body = json.dumps(document)
+    signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    status, _, text = call("POST", url + "/ingest/openregister", body,
+                           {"Content-Type": "application/json", "X-Webhook-Signature": signature})
+    return status, text
 
 
 class Process:

@@ -1,8 +1,6 @@
 """The delivery engine from outside: breaker, rate, pause, superseded events, loops, replay."""
 
 import collections
-import hashlib
-import hmac
 import json
 import os
 import pathlib
@@ -10,7 +8,7 @@ import time
 import unittest
 import uuid
 
-from harness import CAPTURES, SECRET, World, binary, call, config, parse_capture, until
+from harness import CAPTURES, World, binary, call, config, parse_capture, send_signed, until
 
 RETRY = "    retry: {schedule: [" + ", ".join(["50ms"] * 90) + "], floor: 20ms, jitter: 0}\n"
 SECOND = """  second:
@@ -37,10 +35,7 @@ class Sending(unittest.TestCase):
         document = json.loads(body)
         document["timestamp"] = f"2026-03-02T10:00:{self.count % 60:02d}+00:00"
         document["data"]["object"]["note"] = note or f"change {self.count}"
-        body = json.dumps(document)
-        signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
-        status, _, text = call("POST", self.bridge.url + "/ingest/openregister", body,
-                               {"Content-Type": "application/json", "X-Webhook-Signature": signature})
+        status, text = send_signed(self.bridge.url, document)
         self.assertEqual(status, 202, text)
         return json.loads(text)["id"]
 

@@ -6,9 +6,8 @@ hangs, refuses the login, the row or the mail."""
 import base64
 import email
 import email.policy
-import hashlib
-import hmac
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import unittest
 
 import jsonschema
 
-from harness import CAPTURES, ROOT, SECRET, STANDINS, Process, World, binary, call, free_port, parse_capture, until
+from harness import CAPTURES, ROOT, SECRET, STANDINS, Process, World, binary, call, free_port, parse_capture, send_signed, until
 from test_integrations import Fake
 from test_tls import certificates
 
@@ -188,10 +187,7 @@ class Servers(unittest.TestCase):
                             updated=f"2026-03-02T10:00:{self.version % 60:02d}+00:00", register="3", schema="12")
         own = {"@self": obj["@self"], "id": uuid, "titel": "Café ‘t Hoekje", **data}
         document["data"].update(object=own, objectUuid=uuid, register="3", schema="12", timestamp=document["timestamp"])
-        body = json.dumps(document)
-        signature = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
-        status, _, text = call("POST", self.bridge.url + "/ingest/openregister", body,
-                               {"Content-Type": "application/json", "X-Webhook-Signature": signature})
+        status, text = send_signed(self.bridge.url, document)
         self.assertEqual(status, 202, text)
         return json.loads(text)["id"]
 
@@ -364,7 +360,6 @@ class Postgresql(Servers):
         self.assertEqual((code, "28P01" in said), (1, True), said)
         body["values"]["password"] = PASSWORDS["pg"]
         self.api("/api/v1/credentials", "PUT", json.dumps(body))
-        self.cli("targets", "resume", "registry")
         self.api("/api/v1/targets/registry/resume", "POST", "{}")
         self.ended(event, "registry", "delivered")
         [row] = self.api("/api/v1/credentials")["credentials"]
@@ -459,7 +454,8 @@ class Mail(Servers):
         self.assertEqual(line["to"], ["zoe@b.example", "later@b.example"])
 
     def test_T4_what_waited_for_a_server_that_was_down_arrives_with_the_same_id_once(self):
-        process, port = self.mail_server()
+        port = free_port()
+        process, _ = self.mail_server(port=port)
         self.start(self.mail(port).replace("    task:", RETRY + "    task:"), self.ROUTE)
         process.end()
         self.world.processes.remove(process)
@@ -482,6 +478,14 @@ class Mail(Servers):
         self.assertEqual(row["is_valid"], False, row)
         self.assertEqual(self.cli("test", "mail")[0], 1)
         self.no_secret_in_anything()
+
+    def test_T4_a_mail_that_may_have_been_taken_is_sent_again_with_the_same_id(self):
+        _, port = self.mail_server()
+        self.start(self.mail(port, '["silent@b.example"]').replace("    task:", RETRY + "    timeout: 2s\n    task:"), self.ROUTE)
+        event = self.send(status="nieuw")
+        until("it was sent twice", lambda: len(self.mails()) >= 2)
+        self.assertEqual(len({mail["Message-ID"] for _, mail in self.mails()}), 1)
+        self.assertTrue(self.delivery(event, "mail")["unclear"])
 
     def test_the_certificate_is_checked(self):
         _, port = self.mail_server()
@@ -511,6 +515,23 @@ class Forms(Servers):
         listed = {each["name"]: each for each in self.api("/api/v1/adapters")["adapters"]}
         self.assertEqual([task["name"] for task in listed["postgresql"]["tasks"]], ["delete", "execute", "query", "upsert"])
         self.no_secret_in_anything()
+
+
+class Document(Servers):
+    def test_the_examples_of_the_document_are_right(self):
+        text = (ROOT / "docs/integrations.md").read_text()
+        examples = [block for block in re.findall(r"```yaml\n(targets:\n.*?)```", text, re.S) if "postgresql" in block or "smtp" in block]
+        self.assertEqual(len(examples), 2)
+        key = self.world.folder / "master.key"
+        subprocess.run([binary(), "keygen", "--out", str(key)], check=True, capture_output=True)
+        for example in examples:
+            (self.world.folder / "password").write_text("x")
+            example = re.sub(r"/run/secrets/\w+", str(self.world.folder / "password"), example)
+            if "routes:" not in example:
+                example += "routes:\n  - {channel: Object, to: clerks}\n"
+            head = HEAD.format(folder=self.world.folder, root=ROOT, secret=SECRET).replace("targets:\n", "")
+            code, out, err = self.world.bridge(head + example).cli("check", url=False)
+            self.assertEqual(code, 0, out + err)
 
 
 class Hanging(Servers):

@@ -47,8 +47,7 @@ public:
     NativeEnd run(const NativeRun& run) const override {
         const auto left = run.until - std::chrono::steady_clock::now();
         script_.seen.push_back({run.task, std::string(run.params.raw()), std::string(run.credentials.raw()),
-                                std::string(run.config.raw()), run.id,
-                                std::chrono::duration_cast<milliseconds>(left)});
+                                std::string(run.config.raw()), run.id, std::chrono::duration_cast<milliseconds>(left)});
         return script_.end;
     }
 
@@ -175,7 +174,8 @@ BOOST_AUTO_TEST_CASE(I8_I9_a_run_by_hand_has_the_result_of_all_tasks) {
 
 BOOST_AUTO_TEST_CASE(K9_K10_what_the_other_side_repeats_of_a_secret_is_masked) {
     Rig rig;
-    rig.script.end = {.is = Is::Trouble, .message = "who is S3CR3T-pin?", .data = R"(["S3CR3T-pin","UzNDUjNULXBpbg=="])"};
+    rig.script.end = {
+        .is = Is::Trouble, .message = "who is S3CR3T-pin?", .data = R"(["S3CR3T-pin","UzNDUjNULXBpbg=="])"};
     const auto performed = rig.perform();
     BOOST_TEST(as<Retry>(performed)->reason == "who is ***?");
     BOOST_TEST(performed.answer == R"(["***","***"])");

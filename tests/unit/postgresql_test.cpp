@@ -48,9 +48,10 @@ std::string bound_to(const std::string& value, unsigned oid) {
 BOOST_AUTO_TEST_SUITE(postgresql)
 
 BOOST_AUTO_TEST_CASE(I6_an_upsert_binds_its_values_and_quotes_its_names) {
-    BOOST_TEST(upserted(R"({"uuid":"a'); DROP TABLE t; --"})", R"({"na\"me":1,"x":null})", R"({"made":true})") ==
-               R"(INSERT INTO "t" ("uuid", "na""me", "x", "made") VALUES ($1, $2, $3, $4) ON CONFLICT ("uuid") )"
-               R"(DO UPDATE SET "na""me" = EXCLUDED."na""me", "x" = EXCLUDED."x" <- "a'); DROP TABLE t; --"|1|null|true|)");
+    BOOST_TEST(
+        upserted(R"({"uuid":"a'); DROP TABLE t; --"})", R"({"na\"me":1,"x":null})", R"({"made":true})") ==
+        R"(INSERT INTO "t" ("uuid", "na""me", "x", "made") VALUES ($1, $2, $3, $4) ON CONFLICT ("uuid") )"
+        R"(DO UPDATE SET "na""me" = EXCLUDED."na""me", "x" = EXCLUDED."x" <- "a'); DROP TABLE t; --"|1|null|true|)");
     BOOST_TEST(upserted(R"({"a":1,"b":2})", "{}", "{}") ==
                R"(INSERT INTO "t" ("a", "b") VALUES ($1, $2) ON CONFLICT ("a", "b") DO NOTHING <- 1|2|)");
 }
@@ -100,15 +101,30 @@ BOOST_AUTO_TEST_CASE(values_of_rows_become_json) {
 }
 
 BOOST_AUTO_TEST_CASE(T4_an_sqlstate_says_whether_to_try_again) {
-    const std::pair<const char*, Is> rows[] = {
-        {"", Is::Trouble},            {"08006", Is::Trouble},       {"40001", Is::Trouble},
-        {"40P01", Is::Trouble},       {"53300", Is::Trouble},       {"55P03", Is::Trouble},
-        {"57P01", Is::Trouble},       {"57P03", Is::Trouble},       {"57014", Is::Timeout},
-        {"58030", Is::Trouble},       {"XX000", Is::Trouble},       {"28P01", Is::Unauthorized},
-        {"28000", Is::Unauthorized},  {"3D000", Is::Misconfigured}, {"42P01", Is::Misconfigured},
-        {"42501", Is::Misconfigured}, {"57P04", Is::Misconfigured}, {"23505", Is::Rejected},
-        {"23502", Is::Rejected},      {"22P02", Is::Rejected},      {"42703", Is::Rejected},
-        {"42601", Is::Rejected},      {"0A000", Is::Rejected},      {"25006", Is::Trouble}};
+    const std::pair<const char*, Is> rows[] = {{"", Is::Trouble},
+                                               {"08006", Is::Trouble},
+                                               {"40001", Is::Trouble},
+                                               {"40P01", Is::Trouble},
+                                               {"53300", Is::Trouble},
+                                               {"55P03", Is::Trouble},
+                                               {"57P01", Is::Trouble},
+                                               {"57P03", Is::Trouble},
+                                               {"57014", Is::Timeout},
+                                               {"58030", Is::Trouble},
+                                               {"XX000", Is::Trouble},
+                                               {"28P01", Is::Unauthorized},
+                                               {"28000", Is::Unauthorized},
+                                               {"3D000", Is::Misconfigured},
+                                               {"42P01", Is::Misconfigured},
+                                               {"42501", Is::Misconfigured},
+                                               {"57P04", Is::Misconfigured},
+                                               {"23505", Is::Rejected},
+                                               {"23502", Is::Rejected},
+                                               {"22P02", Is::Rejected},
+                                               {"42703", Is::Rejected},
+                                               {"42601", Is::Rejected},
+                                               {"0A000", Is::Rejected},
+                                               {"25006", Is::Trouble}};
     for (const auto& [state, is] : rows) BOOST_CHECK_MESSAGE(class_of(state, false) == is, state);
     BOOST_CHECK(class_of("25006", true) == Is::Rejected);
 }

@@ -45,11 +45,13 @@ std::string decoded(std::string text) {
 struct Asked {
     explicit Asked(const std::string& config, const std::string& params, const std::string& credentials = "{}",
                    const std::string& task = "send_email")
-        : c(*JsonDocument::parse(config)), p(*JsonDocument::parse(params)), s(*JsonDocument::parse(credentials)),
+        : c(*JsonDocument::parse(config)),
+          p(*JsonDocument::parse(params)),
+          s(*JsonDocument::parse(credentials)),
           task_name(task) {}
     Result<MailRequest> request() const {
-        const NativeRun run{.task = task_name, .params = p->root(), .credentials = s->root(), .config = c->root(),
-                            .id = id};
+        const NativeRun run{
+            .task = task_name, .params = p->root(), .credentials = s->root(), .config = c->root(), .id = id};
         return request_of(run, TimePoint{});
     }
     std::string fault() const {
@@ -70,10 +72,26 @@ BOOST_AUTO_TEST_CASE(I5_addresses_are_addresses_and_nothing_else) {
     BOOST_TEST(parsed("a.b+c@x-y.example") == "|a.b+c@x-y.example");
     BOOST_TEST(parsed("  Zoë de Boer <z@x.example> ") == "Zoë de Boer|z@x.example");
     BOOST_TEST(parsed("\"Doe, John\" <j@x.example>") == "Doe, John|j@x.example");
-    for (const auto* bad :
-         {"", "a", "a@", "@b", "a@b@c", "a b@c.example", "a@b.example\r\nBcc: x@y.example", "a@b.example>",
-          "<a@b.example", "a@b.example, c@d.example", "N <a@b.example> x", "N\r\nX: y <a@b.example>", "a..b@c.example",
-          "a@b..example", "é@b.example", "a@é.example", "a@b.example\n", "\"a\"@b.example", "a@[127.0.0.1]", "<>"}) {
+    for (const auto* bad : {"",
+                            "a",
+                            "a@",
+                            "@b",
+                            "a@b@c",
+                            "a b@c.example",
+                            "a@b.example\r\nBcc: x@y.example",
+                            "a@b.example>",
+                            "<a@b.example",
+                            "a@b.example, c@d.example",
+                            "N <a@b.example> x",
+                            "N\r\nX: y <a@b.example>",
+                            "a..b@c.example",
+                            "a@b..example",
+                            "é@b.example",
+                            "a@é.example",
+                            "a@b.example\n",
+                            "\"a\"@b.example",
+                            "a@[127.0.0.1]",
+                            "<>"}) {
         const auto text = std::string(bad);
         if (trim(text) != text && parsed(trim(text)) != "!") continue;  // white space around it
         BOOST_TEST(parsed(bad) == "!", bad);
@@ -95,11 +113,10 @@ BOOST_AUTO_TEST_CASE(I6_no_value_becomes_another_header) {
 
 BOOST_AUTO_TEST_CASE(I9_a_mail_is_written_as_it_should_be) {
     const auto text = written(mail());
-    for (const auto* line :
-         {"From: bridge@a.example\r\n", "To: b@b.example\r\n", "Subject: Hello\r\n",
-          "Message-ID: <0190-7f@a.example>\r\n", "Auto-Submitted: auto-generated\r\n",
-          "Date: Thu, 26 Mar 2026 08:00:00 GMT\r\n", "Content-Type: text/plain; charset=UTF-8\r\n",
-          "Content-Transfer-Encoding: base64\r\n"})
+    for (const auto* line : {"From: bridge@a.example\r\n", "To: b@b.example\r\n", "Subject: Hello\r\n",
+                             "Message-ID: <0190-7f@a.example>\r\n", "Auto-Submitted: auto-generated\r\n",
+                             "Date: Thu, 26 Mar 2026 08:00:00 GMT\r\n", "Content-Type: text/plain; charset=UTF-8\r\n",
+                             "Content-Transfer-Encoding: base64\r\n"})
         BOOST_TEST(has(text, line), line << " in " << text);
     BOOST_TEST(has(text, "\r\n\r\n" + to_base64("One\r\nTwo")));
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -132,9 +149,8 @@ BOOST_AUTO_TEST_CASE(a_subject_of_any_script_is_whole_and_its_words_are_short) {
 }
 
 BOOST_AUTO_TEST_CASE(all_recipients_are_told_to_the_server_and_hidden_ones_to_nobody_else) {
-    const Asked asked(kConfig,
-                      R"({"to":["A <a@x.example>","b@x.example"],"cc":["c@x.example"],"bcc":["d@x.example"],)"
-                      R"("reply_to":"R <r@x.example>","subject":"S","text":"T"})");
+    const Asked asked(kConfig, R"({"to":["A <a@x.example>","b@x.example"],"cc":["c@x.example"],"bcc":["d@x.example"],)"
+                               R"("reply_to":"R <r@x.example>","subject":"S","text":"T"})");
     const auto request = asked.request();
     BOOST_REQUIRE(request);
     BOOST_TEST(request->from == "b@a.example");

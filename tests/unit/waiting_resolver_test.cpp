@@ -35,7 +35,8 @@ BOOST_AUTO_TEST_CASE(a_lookup_that_hangs_is_waited_for_no_longer_than_asked) {
         if (host == "hangs") opened->wait();
         return table(host);
     });
-    BOOST_TEST(names.find("hangs", Steady::now() + 20ms, {}).error().message == "cannot resolve hangs: no answer in time");
+    BOOST_TEST(names.find("hangs", Steady::now() + 20ms, {}).error().message ==
+               "cannot resolve hangs: no answer in time");
     BOOST_TEST(names.find("known", Steady::now() + 1min, {}).has_value());
     std::stop_source stop;
     stop.request_stop();
