@@ -30,9 +30,7 @@ bool asks_like_another(const Plan& plan, const SourceSettings& source) {
 }  // namespace
 
 Sources::Sources(Tools tools)
-    : tools_(std::move(tools)),
-      oauth2_tokens_(tools_.credentials, tools_.clock, sender()),
-      rates_(tools_.clock) {}
+    : tools_(std::move(tools)), oauth2_tokens_(tools_.credentials, tools_.clock, sender()), rates_(tools_.clock) {}
 
 Exchanger Sources::sender() {
     return [&transport = tools_.transport](HttpRequest request) { return exchange(transport, std::move(request)); };
@@ -56,9 +54,9 @@ void Sources::start_registering(const Plan& plan) {
     std::vector<Reconciler::Source> sources;
     for (const auto& source : plan.settings.sources) {
         if (source.url.empty() || source.type == "http") continue;
-        sources.push_back({make_source_registrar(source, plan.settings.public_url, rates_.limited(source, sender()),
-                                                 tools_.store),
-                           source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
+        sources.push_back(
+            {make_source_registrar(source, plan.settings.public_url, rates_.limited(source, sender()), tools_.store),
+             source.reconcile_every, source.names_every, is_held(source.app_api.has_value())});
     }
     registering_.with([&](Registering& r) {
         r.worker.reset();
@@ -69,9 +67,8 @@ void Sources::start_registering(const Plan& plan) {
 }
 
 std::vector<RegistrarReport> Sources::registrations() const {
-    return registering_.with([](const Registering& r) {
-        return r.reconciler ? r.reconciler->reports() : std::vector<RegistrarReport>{};
-    });
+    return registering_.with(
+        [](const Registering& r) { return r.reconciler ? r.reconciler->reports() : std::vector<RegistrarReport>{}; });
 }
 
 Status Sources::ask_to_register(const std::string& source, bool remove) {
@@ -203,9 +200,8 @@ std::map<SourceId, SnapshotSource> Sources::snapshots() const {
 
 Backfilling Sources::backfilling() {
     return {.ready = [this](const SourceId& source) { return can_backfill(source); },
-            .tell = [this](const SourceId& source, const std::vector<UntoldSubject>& untold) {
-                return backfill(source, untold);
-            }};
+            .tell = [this](const SourceId& source,
+                           const std::vector<UntoldSubject>& untold) { return backfill(source, untold); }};
 }
 
 Status Sources::can_backfill(const SourceId& source) const {

@@ -119,20 +119,31 @@ private:
         return is_number(token) ? std::optional(Json::Kind::Number) : std::nullopt;
     }
 
-    /// Length of the quoted string at the beginning, or 0 if an escape in it is wrong.
+    /// Length of the quoted string at the beginning, or 0 if an escape in it is wrong. What is not escaped, simdjson
+    /// has looked at.
     static std::size_t string_end(std::string_view text) {
-        for (std::size_t i = 1; i < text.size(); ++i) {
-            if (text[i] == '"') return i + 1;
-            if (text[i] != '\\') continue;
-            if (++i >= text.size()) return 0;
-            if (text[i] == 'u') {
-                for (int digit = 0; digit < 4; ++digit)
-                    if (++i >= text.size() || std::isxdigit(static_cast<unsigned char>(text[i])) == 0) return 0;
-            } else if (std::string_view("\"\\/bfnrt").find(text[i]) == std::string_view::npos) {
-                return 0;
-            }
+        std::size_t from = 1;
+        for (auto quote = text.find('"', from); quote != std::string_view::npos;) {
+            const auto escape = text.substr(from, quote - from).find('\\');
+            if (escape == std::string_view::npos) return quote + 1;
+            const auto length = escape_length(text.substr(from + escape));
+            if (length == 0) return 0;
+            from += escape + length;
+            if (from > quote) quote = text.find('"', from);
         }
         return 0;
+    }
+
+    /// Of the escape at the beginning; 0 if it is none.
+    static std::size_t escape_length(std::string_view text) {
+        if (text.size() < 2) return 0;
+        if (text[1] != 'u') return std::string_view("\"\\/bfnrt").find(text[1]) == std::string_view::npos ? 0 : 2;
+        constexpr std::size_t kLength = 6;
+        const auto digits = text.substr(2, kLength - 2);
+        const bool whole =
+            digits.size() == kLength - 2 &&
+            std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+        return whole ? kLength : 0;
     }
 
     static bool is_number(std::string_view text) {
@@ -434,9 +445,6 @@ std::string mended(std::string_view text) {
     return is_utf8(clean) ? clean : std::string("<not text>");
 }
 
-/// Between its quotes there is nothing that is written in more ways than one.
-bool is_plain(std::string_view quoted) { return is_unescaped(quoted.substr(1, quoted.size() - 2)); }
-
 }  // namespace
 
 std::string json_string(std::string_view text) {
@@ -488,45 +496,6 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 void JsonWriter::separate() {
     if (need_comma_) text_ += ',';
     need_comma_ = false;
-}
-
-namespace {
-
-/// By key; of equal keys the last counts, as with everybody who reads JSON into a map. Without those that are null.
-std::vector<Json::Member> sorted_members(const Json& value) {
-    auto members = value.members();
-    std::erase_if(members, [](const auto& member) { return member.value.is_null(); });
-    std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-    const auto same = [](const auto& a, const auto& b) { return a.key == b.key; };
-    members.erase(members.begin(), std::unique(members.rbegin(), members.rend(), same).base());
-    return members;
-}
-
-void write_canonical(const Json& value, JsonWriter& out) {
-    if (value.is_object()) {
-        out.object();
-        for (const auto& member : sorted_members(value)) {
-            out.key(member.key);
-            write_canonical(member.value, out);
-        }
-        out.end();
-    } else if (value.is_array()) {
-        out.array();
-        for (const auto& member : value.members()) write_canonical(member.value, out);
-        out.end();
-    } else if (value.is_string() && !is_plain(value.raw())) {
-        out.value(*value.string());
-    } else {
-        out.raw(value.raw());
-    }
-}
-
-}  // namespace
-
-std::string canonical_json(const Json& value) {
-    JsonWriter out;
-    if (value.present()) write_canonical(value, out);
-    return std::move(out).text();
 }
 
 }  // namespace orbridge

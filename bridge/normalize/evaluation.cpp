@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bridge/core/canonical_json.h"
 #include "bridge/core/text.h"
 
 namespace orbridge {
@@ -9,6 +10,8 @@ namespace {
 
 /// Above this a field's digest stands in its place: equal stays equal, and names, subjects and keys stay short.
 constexpr std::size_t kFieldBytesMax = 1024;
+
+constexpr std::string_view kNull = "null";
 
 /// Names end up in log lines, headers and terminals: no control characters.
 std::string fit_for_names(std::string text) {
@@ -40,8 +43,17 @@ bool is_empty(const Json& value) {
     return !value.present() || value.is_null();
 }
 
-void append_part(std::string& joined, const std::optional<std::string>& part) {
-    joined += part ? std::to_string(part->size()) + ':' + *part : std::string("-");
+void append_part(std::string& joined, const std::string& part, bool is_there) {
+    if (!is_there) {
+        joined += '-';
+        return;
+    }
+    joined.append(std::to_string(part.size())).append(":").append(part);
+}
+
+/// Between two members of an object that was begun.
+void write_comma(std::string& out) {
+    if (out.back() != '{') out += ',';
 }
 
 }  // namespace
@@ -128,22 +140,13 @@ std::optional<std::string> Evaluation::scalar(const Place& place, const Json& ba
     return text && place.match ? caught(place.match, *text) : text;
 }
 
-std::optional<std::string> Evaluation::copy(const Place& place, const Json& base) {
-    if (place.from == Place::From::Header || place.match) {
-        const auto text = scalar(place, base);
-        return text ? std::optional(json_string(*text)) : std::nullopt;
-    }
-    const auto found = find(place, base);
-    return found ? std::optional(std::string(found.raw())) : std::nullopt;
-}
-
 bool Evaluation::holds(const Condition& condition) {
     using Test = Condition::Test;
     const auto& place = condition.place;
     const bool plain = place.from != Place::From::Header && !place.match;
     switch (condition.test) {
-        case Test::Present: return copy(place, sight_.item).has_value();
-        case Test::Absent: return !copy(place, sight_.item).has_value();
+        case Test::Present: return is_there(place);
+        case Test::Absent: return !is_there(place);
         case Test::Filled: return plain ? !is_empty(find(place, sight_.item)) : !scalar(place).value_or("").empty();
         case Test::Empty: return plain ? is_empty(find(place, sight_.item)) : scalar(place).value_or("").empty();
         case Test::OneOf: break;
@@ -158,57 +161,104 @@ Json Evaluation::first_object(const std::vector<Place>& places, const Json& base
     return {};
 }
 
-std::optional<std::string> Evaluation::render(const Value& value, const Json& base) {
-    using Rendered = std::optional<std::string>;
-    return std::visit(Overloaded{[](const NullValue&) -> Rendered { return "null"; },
-                                 [&](const CopyOf& wanted) -> Rendered { return copy(wanted.place, base); },
-                                 [&](const TextOf& wanted) -> Rendered {
-                                     const auto text = fill_whole(wanted.text);
-                                     return text ? Rendered(json_string(*text)) : std::nullopt;
+bool Evaluation::is_there(const Place& place) {
+    if (place.from == Place::From::Header || place.match) return scalar(place).has_value();
+    return find(place, sight_.item).present();
+}
+
+std::optional<std::string> Evaluation::render(const Value& value) {
+    std::string text;
+    if (!write(value, sight_.item, text)) return std::nullopt;
+    return text;
+}
+
+bool Evaluation::write(const Value& value, const Json& base, std::string& out) {
+    return std::visit(Overloaded{[&](const NullValue&) {
+                                     out += kNull;
+                                     return true;
                                  },
-                                 [&](const ObjectOf& wanted) -> Rendered {
-                                     JsonWriter out;
-                                     out.object();
-                                     write_members(wanted, base, out);
-                                     return std::move(out.end()).text();
-                                 },
-                                 [&](const FirstOf& wanted) -> Rendered {
-                                     Rendered last;
-                                     for (const auto& candidate : wanted.values) {
-                                         auto rendered = render(candidate, base);
-                                         if (rendered && *rendered != "null") return rendered;
-                                         const bool asked = std::holds_alternative<NullValue>(candidate.form);
-                                         if (asked) last = std::move(rendered);
-                                     }
-                                     return last;
-                                 },
-                                 [&](const MembersOf& wanted) { return render_members_of(wanted, base); },
-                                 [&](const ShapeOf& wanted) -> Rendered {
-                                     const auto object = first_object(wanted.of, base);
-                                     if (!object) return std::nullopt;
-                                     return render(mapping_.shapes.find(wanted.shape)->second, object);
-                                 }},
+                                 [&](const CopyOf& wanted) { return write_copy(wanted.place, base, out); },
+                                 [&](const TextOf& wanted) { return write_text(wanted.text, out); },
+                                 [&](const ObjectOf& wanted) { return write_object(wanted, base, out); },
+                                 [&](const FirstOf& wanted) { return write_first(wanted, base, out); },
+                                 [&](const MembersOf& wanted) { return write_members_of(wanted, base, out); },
+                                 [&](const ShapeOf& wanted) { return write_shape(wanted, base, out); }},
                       value.form);
 }
 
-void Evaluation::write_members(const ObjectOf& object, const Json& base, JsonWriter& out) {
-    for (const auto& [key, value] : object.members)
-        if (const auto rendered = render(value, base)) out.member_raw(fill(key), *rendered);
+bool Evaluation::write_copy(const Place& place, const Json& base, std::string& out) {
+    if (place.from == Place::From::Header || place.match) {
+        const auto text = scalar(place, base);
+        if (text) out += json_string(*text);
+        return text.has_value();
+    }
+    const auto found = find(place, base);
+    out += found.raw();
+    return found.present();
 }
 
-std::optional<std::string> Evaluation::render_members_of(const MembersOf& wanted, const Json& base) {
+bool Evaluation::write_text(const Template& text, std::string& out) {
+    const auto filled = fill_whole(text);
+    if (filled) out += json_string(*filled);
+    return filled.has_value();
+}
+
+bool Evaluation::write_object(const ObjectOf& object, const Json& base, std::string& out) {
+    out += '{';
+    write_members(object, base, out);
+    out += '}';
+    return true;
+}
+
+bool Evaluation::write_first(const FirstOf& wanted, const Json& base, std::string& out) {
+    const auto begin = out.size();
+    bool null_will_do = false;
+    for (const auto& candidate : wanted.values) {
+        if (std::holds_alternative<NullValue>(candidate.form)) null_will_do = true;
+        if (write(candidate, base, out) && std::string_view(out).substr(begin) != kNull) return true;
+        out.resize(begin);
+    }
+    if (null_will_do) out += kNull;
+    return null_will_do;
+}
+
+bool Evaluation::write_shape(const ShapeOf& wanted, const Json& base, std::string& out) {
     const auto object = first_object(wanted.of, base);
-    if (!object) return std::nullopt;
+    return object.present() && write(mapping_.shapes.find(wanted.shape)->second, object, out);
+}
+
+std::string Evaluation::key_text(const Template& key) {
+    const bool plain = key.parts.size() == 1 && key.parts[0].how == Template::Part::How::Literal;
+    return plain ? key.parts[0].text : fill(key);
+}
+
+void Evaluation::write_members(const ObjectOf& object, const Json& base, std::string& out) {
+    for (const auto& [key, value] : object.members) {
+        const auto begin = out.size();
+        write_comma(out);
+        out += json_string(key_text(key));
+        out += ':';
+        if (!write(value, base, out)) out.resize(begin);
+    }
+}
+
+bool Evaluation::write_members_of(const MembersOf& wanted, const Json& base, std::string& out) {
+    const auto object = first_object(wanted.of, base);
+    if (!object) return false;
     auto left_out = wanted.without;
-    for (const auto& [key, value] : wanted.with.members) left_out.push_back(fill(key));
-    JsonWriter out;
-    out.object();
+    left_out.reserve(left_out.size() + wanted.with.members.size());
+    for (const auto& [key, value] : wanted.with.members) left_out.push_back(key_text(key));
+    out += '{';
     write_members(wanted.with, object, out);
     for (const auto& member : object.members()) {
-        if (std::find(left_out.begin(), left_out.end(), member.key) == left_out.end())
-            out.raw_key(member.raw_key).raw(member.value.raw());
+        if (std::find(left_out.begin(), left_out.end(), member.key) != left_out.end()) continue;
+        write_comma(out);
+        out += member.raw_key;
+        out += ':';
+        out += member.value.raw();
     }
-    return std::move(out.end()).text();
+    out += '}';
+    return true;
 }
 
 std::optional<TimePoint> Evaluation::first_time(const std::vector<Place>& places) {
@@ -221,24 +271,35 @@ std::optional<TimePoint> Evaluation::first_time(const std::vector<Place>& places
 
 std::string Evaluation::key_of(const std::vector<Value>& values) {
     if (values.empty()) return {};
-    std::string joined;
-    for (const auto& value : values) append_part(joined, render(value));
+    std::string joined, part;
+    for (const auto& value : values) {
+        part.clear();
+        append_part(joined, part, write(value, sight_.item, part));
+    }
     return to_hex(sha256(joined));
 }
 
 std::string Evaluation::canonical_key_of(const std::vector<Value>& values) {
     if (values.empty()) return {};
-    std::string joined;
+    std::string joined, part;
     for (const auto& value : values) {
-        auto rendered = render(value);
-        const bool canonical = std::holds_alternative<TextOf>(value.form);
-        if (rendered && !canonical) {
-            const auto document = JsonDocument::parse(*rendered);
-            if (document) rendered = canonical_json((*document)->root());
-        }
-        append_part(joined, rendered);
+        part.clear();
+        append_part(joined, part, write_canonical(value, part));
     }
     return to_hex(sha256(joined));
+}
+
+/// What is copied is looked at where it stands; only what is put together is read again.
+bool Evaluation::write_canonical(const Value& value, std::string& out) {
+    if (std::holds_alternative<TextOf>(value.form)) return write(value, sight_.item, out);
+    if (const auto* wanted = std::get_if<MembersOf>(&value.form); wanted != nullptr && wanted->with.members.empty()) {
+        const auto object = first_object(wanted->of, sight_.item);
+        if (object) out = canonical_without(object, wanted->without);
+        return object.present();
+    }
+    if (!write(value, sight_.item, out)) return false;
+    if (const auto document = JsonDocument::parse(out)) out = canonical_json((*document)->root());
+    return true;
 }
 
 }  // namespace orbridge

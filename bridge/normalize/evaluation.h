@@ -37,7 +37,7 @@ public:
     std::optional<std::string> scalar(const Place& place);
     bool holds(const Condition& condition);
     /// JSON text, or nothing if it is absent.
-    std::optional<std::string> render(const Value& value) { return render(value, sight_.item); }
+    std::optional<std::string> render(const Value& value);
 
     /// A hole with nothing to fill it becomes `-`.
     std::string fill(const Template& text);
@@ -57,10 +57,18 @@ private:
     Json find(const Place& place, const Json& base);
     Json first_object(const std::vector<Place>& places, const Json& base);
     std::optional<std::string> scalar(const Place& place, const Json& base);
-    std::optional<std::string> copy(const Place& place, const Json& base);
-    std::optional<std::string> render(const Value& value, const Json& base);
-    std::optional<std::string> render_members_of(const MembersOf& wanted, const Json& base);
-    void write_members(const ObjectOf& object, const Json& base, JsonWriter& out);
+    bool is_there(const Place& place);
+    // These write JSON text behind what is there. False: it is absent, and nothing was written.
+    bool write(const Value& value, const Json& base, std::string& out);
+    bool write_copy(const Place& place, const Json& base, std::string& out);
+    bool write_text(const Template& text, std::string& out);
+    bool write_object(const ObjectOf& object, const Json& base, std::string& out);
+    bool write_first(const FirstOf& wanted, const Json& base, std::string& out);
+    bool write_members_of(const MembersOf& wanted, const Json& base, std::string& out);
+    bool write_shape(const ShapeOf& wanted, const Json& base, std::string& out);
+    void write_members(const ObjectOf& object, const Json& base, std::string& out);
+    std::string key_text(const Template& key);
+    bool write_canonical(const Value& value, std::string& out);
 
     const Sight& sight_;
     const Mapping& mapping_;

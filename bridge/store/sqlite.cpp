@@ -29,6 +29,8 @@ SqliteProblem problem_of(sqlite3* db, int code) {
 
 }  // namespace
 
+void prepare_library() { [[maybe_unused]] static const int kConfigured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 Error to_error(std::string_view doing, const SqliteProblem& problem) {
     return {Error::Kind::Unavailable, "cannot " + std::string(doing) + ": " + explain(problem.code) + " (SQLite " +
                                           std::to_string(problem.code) + ": " + problem.message + ")"};
@@ -92,6 +94,7 @@ std::string_view Statement::view(int column) {
 }
 
 Database::Database(const std::string& path, Mode mode, const std::string& vfs) : path_(path), vfs_(vfs), mode_(mode) {
+    prepare_library();
     open(true);
 }
 

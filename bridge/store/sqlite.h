@@ -20,6 +20,9 @@ struct SqliteProblem {
     std::string message;
 };
 
+/// Before SQLite is used: without counting what it takes of memory, which costs a lock at each piece.
+void prepare_library();
+
 /// Unavailable, with a message such as "cannot store the event: the disk is full (…)".
 Error to_error(std::string_view doing, const SqliteProblem& problem);
 

@@ -66,19 +66,21 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const StoreSettings& sett
     if (!lock) return lock.error();
     if (auto created = create_private_file(settings.path); !created) return created.error();
     return attempt("open the store " + settings.path, [&]() -> Result<std::unique_ptr<SqliteStore>> {
-        auto db = std::make_unique<Database>(settings.path, Database::Mode::ReadWrite, vfs);
+        auto log_vfs = std::make_unique<LogVfs>(vfs);
+        auto db = std::make_unique<Database>(settings.path, Database::Mode::ReadWrite, log_vfs->name());
         if (auto ready = prepare_sqlite(*db, settings.path); !ready) return ready.error();
         db->script(kSettle);
         const auto now = clock.now();
         if (auto current = migrate(*db, sqlite_migrations(), now); !current) return current.error();
-        std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), std::move(db), settings, log, now, vfs));
+        std::unique_ptr<SqliteStore> store(
+            new SqliteStore(*std::move(lock), std::move(log_vfs), std::move(db), settings, log, now, vfs));
         log.info("store.opened", {{"path", settings.path}, {"events", store->tally_.counts().events}});
         return store;
     });
 }
 
-SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings, Log& log,
-                         TimePoint opened_at, const std::string& vfs)
+SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<LogVfs> log_vfs, std::unique_ptr<Database> db,
+                         const StoreSettings& settings, Log& log, TimePoint opened_at, const std::string& vfs)
     : lock_(std::move(lock)),
       path_(settings.path),
       vfs_(vfs),
@@ -86,6 +88,7 @@ SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<Database> db, const Stor
       opened_at_(opened_at),
       twin_window_(settings.twin_window),
       old_state_bytes_max_(settings.old_state_bytes_max),
+      log_vfs_(std::move(log_vfs)),
       db_(load(std::move(db))),
       readers_(settings.path, kReaders, vfs),
       claim_reader_(settings.path, Database::Mode::ReadOnly, vfs),

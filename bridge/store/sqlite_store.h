@@ -14,6 +14,7 @@
 #include "bridge/store/group_writer.h"
 #include "bridge/store/heard.h"
 #include "bridge/store/keys.h"
+#include "bridge/store/log_vfs.h"
 #include "bridge/store/readers.h"
 #include "bridge/store/sqlite.h"
 #include "bridge/store/store.h"
@@ -111,8 +112,8 @@ private:
     struct Ending;
     struct Accepting;
 
-    SqliteStore(FileLock lock, std::unique_ptr<Database> db, const StoreSettings& settings, Log& log,
-                TimePoint opened_at, const std::string& vfs);
+    SqliteStore(FileLock lock, std::unique_ptr<LogVfs> log_vfs, std::unique_ptr<Database> db,
+                const StoreSettings& settings, Log& log, TimePoint opened_at, const std::string& vfs);
     std::unique_ptr<Database> load(std::unique_ptr<Database> db);
     void load(Database& db);
     void load_heard(Database& db);
@@ -197,8 +198,9 @@ private:
     Guarded<Fresh> fresh_;
     Tally tally_;
     Heard heard_;
-    std::int64_t last_seq_ = 0;           ///< the writer's
-    const std::unique_ptr<Database> db_;  ///< the writer's; made by load(), which fills what is above
+    std::int64_t last_seq_ = 0;              ///< the writer's
+    const std::unique_ptr<LogVfs> log_vfs_;  ///< of db_
+    const std::unique_ptr<Database> db_;     ///< the writer's; made by load(), which fills what is above
     Readers readers_;
     Database claim_reader_;       ///< used under claims_'s lock only
     FileMark mark_;               ///< the writer's: the files that all of these have open
