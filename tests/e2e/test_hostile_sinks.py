@@ -22,7 +22,7 @@ JOB = "0190aaaa-0000-7000-8000-00000000000a"
 
 
 def read_request(connection):
-    """The head and body of one request; empty if the other side left."""
+    """One request as it came; empty if the other side left."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(65536)
@@ -36,7 +36,7 @@ def read_request(connection):
         if not more:
             break
         body += more
-    return head
+    return head + b"\r\n\r\n" + body
 
 
 def reset(connection):
