@@ -101,8 +101,10 @@ const std::map<std::string, Factory, std::less<>>& factories() {
 std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                     const AdapterBox& box, const AdapterHooks& hooks) {
     const auto found = factories().find(target.adapter);
-    if (found != factories().end()) return found->second(target, routes, hooks);
     const auto declared = box.declared.find(target.adapter);
+    // Of the same name a target means the declared one by the `config` that only that has.
+    const bool is_declared = declared != box.declared.end() && target.node["config"].present();
+    if (found != factories().end() && !is_declared) return found->second(target, routes, hooks);
     if (declared != box.declared.end()) return make_declared(target, routes, declared->second, box, hooks);
     target.node["adapter"].complain("unknown adapter " + target.adapter + ": there is " +
                                     join(adapter_names(box.declared), ", "));
@@ -124,7 +126,8 @@ Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapt
 std::vector<std::string> adapter_names(const Adapters& declared) {
     std::vector<std::string> names;
     for (const auto& [name, factory] : factories()) names.push_back(name);
-    for (const auto& [name, adapter] : declared) names.push_back(name);
+    for (const auto& [name, adapter] : declared)
+        if (!factories().contains(name)) names.push_back(name);
     return names;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bridge/api/document.h"
+#include "bridge/ui/pages.h"
 
 namespace orbridge {
 namespace {
@@ -82,6 +83,7 @@ void add_replays(RouteTable& table, ReplaysApi& api) {
 
 void add_adapters(RouteTable& table, AdaptersApi& api) {
     table.add("GET", "/api/v1/adapters", [&api](Request r, Values) { return api.list(r); });
+    table.add("DELETE", "/api/v1/adapters/{name}", [&api](Request r, Values v) { return api.remove(r, v["name"]); });
     table.add("POST", "/api/v1/targets/{name}/tasks/{task}",
               [&api](Request r, Values v) { return api.run(r, v["name"], v["task"]); });
     table.add("POST", "/api/v1/targets/{name}/test", [&api](Request r, Values v) { return api.test(r, v["name"]); });
@@ -111,6 +113,7 @@ void add_operations(RouteTable& table, const Handlers& to) {
     table.add("GET", "/healthz", [](Request, Values) { return Answer{.status = 200, .body = R"({"alive":true})"}; });
     table.add("GET", "/readyz", [ready = to.readiness](Request, Values) { return ready(); });
     table.add("GET", "/metrics", [metrics = to.metrics](Request, Values) { return metrics(); });
+    table.add("GET", "/ui/{page}", [](Request, Values v) { return ui_answer(v["page"]); });
     table.add("GET", "/openapi.yaml", [](Request, Values) {
         return Answer{.status = 200, .body = std::string(api_document()), .content_type = "application/yaml"};
     });

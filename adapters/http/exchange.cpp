@@ -117,6 +117,7 @@ bool matches(const AnswerMatch& match, const HttpResponse& response, const Json&
         std::find(match.status.begin(), match.status.end(), response.status) == match.status.end())
         return false;
     if (!match.text.empty() && !one_of(match.text, std::string(trim(response.body)))) return false;
+    if (match.like && !match.like->matches(trim(response.body))) return false;
     for (const auto& [path, values] : match.json) {
         const auto value = body.path(path).scalar();
         if (!value || !one_of(values, *value)) return false;
@@ -155,6 +156,11 @@ std::string response_json(const HttpResponse& response) {
     return json.end().end().text();
 }
 
+/// What is no JSON was set as a text. An empty answer is not wrong.
+bool is_no_json(const HttpResponse& response, const Json& body) {
+    return !trim(response.body).empty() && body.string() == response.body;
+}
+
 std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, const Scope& scope) {
     std::string text = "HTTP " + std::to_string(response.status);
     const auto said = spec.error.text(scope, Encoding::None);
@@ -166,6 +172,12 @@ std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, c
         detail = detail.substr(0, end) + "…";
     }
     return detail.empty() ? text : text + ": " + detail;
+}
+
+std::string success_of(const ValueTemplate& message, const HttpResponse& response, const Scope& scope) {
+    const auto rendered = message.text(scope, Encoding::None);
+    auto said = rendered ? on_one_line(*rendered) : std::string();
+    return said.empty() ? "HTTP " + std::to_string(response.status) : said;
 }
 
 }  // namespace
@@ -199,21 +211,22 @@ Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scop
     for (const auto& rule : spec.classes) {
         if (!matches(rule.match, response, body)) continue;
         if (rule.is != AnswerClass::Delivered) return {rule.is, failure_of(spec, response, scope)};
-        return {AnswerClass::Delivered, "HTTP " + std::to_string(response.status), render(spec.data, scope)};
+        return {AnswerClass::Delivered, success_of(rule.message, response, scope)};
     }
     const bool status_fits = !spec.expect.status.empty() || response.status / 100 == 2;
     if (!status_fits || !matches(spec.expect, response, body)) {
         const bool other_2xx = response.status / 100 == 2;
         // Answered, and refused in the body: the services that do so say what is wrong with the request.
-        const bool refused = other_2xx && (!spec.expect.text.empty() || !spec.expect.json.empty());
+        const auto& expect = spec.expect;
+        const bool refused = other_2xx && (!expect.text.empty() || !expect.json.empty() || expect.like);
         return {refused ? AnswerClass::Rejected : class_of(response.status), failure_of(spec, response, scope)};
     }
     if (response.body_cut)
         return {AnswerClass::Rejected, "the answer is larger than `answer_bytes_max`, and may not be what it seems"};
-    const auto message = spec.message.text(scope, Encoding::None);
-    auto said = message ? on_one_line(*message) : std::string();
-    if (said.empty()) said = "HTTP " + std::to_string(response.status);
-    return {AnswerClass::Delivered, std::move(said), render(spec.data, scope)};
+    // Not from whom it should be: a proxy, or a page for people.
+    if (spec.reads_json && is_no_json(response, body))
+        return {AnswerClass::Rejected, failure_of(spec, response, scope) + " (no JSON)"};
+    return {AnswerClass::Delivered, success_of(spec.message, response, scope), render(spec.data, scope)};
 }
 
 }  // namespace orbridge::http_tasks

@@ -11,16 +11,21 @@ namespace {
 
 Error wrong(std::string message) { return {Error::Kind::Invalid, std::move(message)}; }
 
-Outcome outcome_for(const Reading& reading, const HttpResponse& response, const Mask& mask) {
+Outcome outcome_for(const Reading& reading, const HttpResponse& response, const Mask& mask, TimePoint now) {
     if (reading.is == AnswerClass::Delivered) return Delivered{};
     const auto reason = mask(reading.message);
     if (reading.is == AnswerClass::Rejected) return Rejected{reason};
     Retry retry;
     retry.reason = reason;
-    retry.at_least = retry_after(response);
+    retry.at_least = std::max(retry_after(response), until_rate_reset(response, now));
     if (reading.is == AnswerClass::RateLimited) retry.why = Retry::Why::RateLimited;
     if (reading.is == AnswerClass::Unauthorized) retry.why = Retry::Why::Misconfigured;
     return retry;
+}
+
+/// Whoever takes it knows it again by that.
+bool has_idempotency_key(const HttpRequest& request) {
+    return find_header(request.headers, "Idempotency-Key") != nullptr;
 }
 
 TaskResult failed(std::string message) { return {.success = false, .message = std::move(message)}; }
@@ -69,8 +74,6 @@ Result<HttpRequest> TaskRecipe::written(const Task& task, const ExchangeSpec& sp
 Result<HttpRequest> TaskRecipe::request_for(const Delivery& delivery, const std::string& route) const {
     const auto* task = use_.task_on(route);
     if (task == nullptr) return wrong("no task is configured for this target on route " + route);
-    if (delivery.unclear && !task->repeatable)
-        return wrong("an earlier attempt may have arrived, and " + task->name + " is not repeatable");
     auto ready = use_.ready();
     if (!ready) return ready.error();
     const auto params = use_.params_for(delivery, route);
@@ -83,6 +86,8 @@ Result<HttpRequest> TaskRecipe::request_for(const Delivery& delivery, const std:
     if (spec == nullptr) return wrong("none of the ways of " + task->name + " fits these credentials");
     auto request = written(*task, *spec, scope, ready->mask);
     if (!request) return Error{request.error().kind, ready->mask(request.error().message)};
+    if (delivery.unclear && !task->repeatable && !has_idempotency_key(*request))
+        return wrong("an earlier attempt may have arrived, and " + task->name + " is not repeatable");
     return request;
 }
 
@@ -101,7 +106,7 @@ Outcome TaskRecipe::outcome_on(const Delivery&, const std::string& route, const 
     const auto reading = read_answer(*spec, response, ready->scope);
     if (is_about_credentials(reading)) use_.report(*ready, false, ready->mask(reading.message));
     if (reading.is == AnswerClass::Delivered) use_.report(*ready, true, "");
-    return outcome_for(reading, response, ready->mask);
+    return outcome_for(reading, response, ready->mask, now_());
 }
 
 /// User and password of Basic are one text on the wire, which answers may repeat.

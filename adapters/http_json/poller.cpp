@@ -1,7 +1,6 @@
 #include "adapters/http_json/poller.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "bridge/core/json_pointer.h"
 #include "bridge/core/text.h"
@@ -14,26 +13,8 @@ constexpr std::string_view kItem = "item:";
 constexpr const char* kDocument = "document";
 constexpr std::size_t kPartMax = 500;  // events stored in one transaction
 constexpr int kSubjectsAtOnce = 1'000;
-constexpr milliseconds kLongest{std::chrono::hours{24}};
 
 std::string asked(const HttpRequest& request) { return request.method + " " + where(request.url); }
-
-std::optional<std::int64_t> whole_number(const std::string* text) {
-    std::int64_t value = 0;
-    if (text == nullptr) return std::nullopt;
-    const auto* end = text->data() + text->size();
-    const auto read = std::from_chars(text->data(), end, value);
-    return read.ec == std::errc{} && read.ptr == end ? std::optional(value) : std::nullopt;
-}
-
-/// Seconds since 1970, as GitHub has it, once nothing is left of the limit.
-milliseconds until_reset(const HttpResponse& response, TimePoint now) {
-    if (whole_number(find_header(response.headers, "x-ratelimit-remaining")) != 0) return milliseconds{0};
-    const auto reset = whole_number(find_header(response.headers, "x-ratelimit-reset"));
-    constexpr std::int64_t kYear9999 = 253'402'300'799;
-    if (!reset || *reset < 0 || *reset > kYear9999) return milliseconds{0};
-    return std::clamp<milliseconds>(TimePoint{seconds{*reset}} - now, milliseconds{0}, kLongest);
-}
 
 Trouble::Kind kind_of(int status) {
     if (status == 401) return Trouble::Kind::Credentials;
@@ -78,7 +59,7 @@ bool same_content(const std::string& a, const std::string& b) {
 }  // namespace
 
 Trouble trouble_of_answer(const HttpRequest& request, const HttpResponse& response, TimePoint now) {
-    const auto wait = std::max(retry_after(response), until_reset(response, now));
+    const auto wait = std::max(retry_after(response), until_rate_reset(response, now));
     const auto status = response.status;
     const bool limited = status == 429 || (status == 403 && wait > milliseconds{0});
     auto said = asked(request) + ": HTTP " + std::to_string(status);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "bridge/adapt/template.h"
 #include "bridge/core/clock.h"
 #include "bridge/credentials/fields.h"
+#include "bridge/settings/pattern.h"
 
 /// What an adapter file says (docs/integrations.md): one outside system with its credentials, its settings, its tasks
 /// and its test.
@@ -28,6 +30,7 @@ inline const std::map<std::string, std::vector<std::string>> kNativeKinds = {
 struct AnswerMatch {
     std::vector<int> status;                                             ///< one of them; empty: see each use
     std::vector<std::string> text;                                       ///< the whole body, trimmed, is one of them
+    std::optional<Pattern> like;                                         ///< describes the whole body, trimmed
     std::vector<std::pair<std::string, std::vector<std::string>>> json;  ///< the value at a path is one of these
     std::vector<std::pair<std::string, std::string>> headers;            ///< equal
 };
@@ -44,6 +47,7 @@ enum class AnswerClass : std::uint8_t {
 struct AnswerRule {
     AnswerMatch match;
     AnswerClass is = AnswerClass::Rejected;
+    ValueTemplate message;  ///< of a success
 };
 
 /// One exchange of a task, and how its answer is read.
@@ -64,6 +68,7 @@ struct ExchangeSpec {
     ValueTemplate error;    ///< what the other side calls the failure
     ValueTemplate message;  ///< of a success
     Tree data;
+    bool reads_json = false;  ///< `message` or `data` are out of an answer in JSON
 };
 
 struct Task {

@@ -33,6 +33,18 @@ AnswerClass class_of(const std::string& word) {
     return AnswerClass::Rejected;
 }
 
+/// Something out of the answer's body, and not the body as a whole, which may be a text as well.
+bool reads_body(const ValueTemplate& text) {
+    const auto paths = text.paths();
+    return std::any_of(paths.begin(), paths.end(), [](const auto& path) { return path.starts_with("response.body."); });
+}
+
+bool reads_body(const Tree& tree) {
+    return reads_body(tree.text) ||
+           std::any_of(tree.items.begin(), tree.items.end(), [](const auto& item) { return reads_body(item); }) ||
+           std::any_of(tree.members.begin(), tree.members.end(), [](const auto& each) { return reads_body(each.second); });
+}
+
 class AdapterReader {
 public:
     explicit AdapterReader(const ConfigNode& node) : node_(node) {}
@@ -243,10 +255,11 @@ private:
         auto answered = known;
         answered.add("response.status").add("response.text").add("response.body", true).add("response.headers", true);
         spec.expect = read_match(node["expect"]);
-        for (const auto& item : node["classes"].items()) spec.classes.push_back(read_rule(item));
+        for (const auto& item : node["classes"].items()) spec.classes.push_back(read_rule(item, answered));
         spec.error = optional_template(node["error"], answered);
         spec.message = optional_template(node["message"], answered);
         if (node["data"].present()) spec.data = read_tree(node["data"], answered);
+        spec.reads_json = reads_body(spec.message) || reads_body(spec.data);
         return spec;
     }
 
@@ -291,6 +304,11 @@ private:
             }
         }
         match.text = one_or_many(node["text"]);
+        if (const auto like = node["like"].as_text()) {
+            auto pattern = Pattern::compile(*like);
+            if (!pattern) node["like"].complain("not a regular expression (RE2): " + pattern.error().message);
+            if (pattern) match.like = *std::move(pattern);
+        }
         if (node["json"].present()) {
             for (const auto& [path, values] : node["json"].entries())
                 match.json.emplace_back(path, one_or_many(values));
@@ -309,11 +327,12 @@ private:
         return match;
     }
 
-    static AnswerRule read_rule(const ConfigNode& node) {
+    static AnswerRule read_rule(const ConfigNode& node, const KnownNames& answered) {
         AnswerRule rule;
         read_match_into(node, rule.match);
         if (!node["is"].present()) node["is"].complain("missing");
         rule.is = class_of(node.word("is", {"delivered", "trouble", "rate_limited", "unauthorized", "rejected"}, ""));
+        rule.message = optional_template(node["message"], answered);
         node.done();
         return rule;
     }

@@ -77,6 +77,48 @@ std::string values_with_defaults(const Fields& fields, const std::string& json) 
 
 // ---- masks
 
+namespace {
+
+constexpr std::size_t kTellingBytesMin = 8;
+
+/// The parts of a secret that look the same however it is escaped. Short ones are words.
+std::vector<std::string> plain_runs_of(const std::string& secret) {
+    const auto is_plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.' || c == '~';
+    };
+    std::vector<std::string> runs;
+    for (auto at = secret.begin(); at != secret.end();) {
+        const auto end = std::find_if_not(at, secret.end(), is_plain);
+        if (end - at >= static_cast<std::ptrdiff_t>(kTellingBytesMin)) runs.emplace_back(at, end);
+        at = std::find_if(end, secret.end(), is_plain);
+    }
+    return runs;
+}
+
+/// What makes a secret address one: the end of its path, the values of its query, and who logs in. Short ones are words.
+std::vector<std::string> telling_parts_of(const std::string& url) {
+    std::vector<std::string> parts;
+    const auto keep = [&](std::string_view part) {
+        if (part.size() >= kTellingBytesMin) parts.emplace_back(part);
+        const auto decoded = percent_decode(part, false);
+        if (decoded != part && decoded.size() >= kTellingBytesMin) parts.push_back(decoded);
+    };
+    const auto host = url.find("://") + 3;
+    const auto question = url.find_first_of("?#", host);
+    const auto before = std::string_view(url).substr(0, question);
+    const auto slash = before.rfind('/');
+    if (slash >= host) keep(before.substr(slash + 1));
+    if (const auto at = before.find('@', host); at != std::string_view::npos && at < before.find('/', host))
+        for (const auto each : split(before.substr(host, at - host), ':')) keep(each);
+    if (question == std::string::npos) return parts;
+    for (const auto pair : split(std::string_view(url).substr(question + 1), '&'))
+        keep(pair.substr(pair.find('=') == std::string_view::npos ? 0 : pair.find('=') + 1));
+    return parts;
+}
+
+}  // namespace
+
 Mask::Mask(const Fields& fields, const Json& values) {
     for (const auto& field : fields) {
         if (!field.secret()) continue;
@@ -95,6 +137,9 @@ void Mask::add(const std::string& secret) {
         const auto path = secret.find('/', scheme + 3);
         if (path != std::string::npos && secret.size() - path > kMaskedBytesMin)
             secrets_.push_back(secret.substr(path));
+        for (const auto& part : telling_parts_of(secret)) add(part);
+    } else {  // not of an address, since its host would be one
+        for (auto& run : plain_runs_of(secret)) secrets_.push_back(std::move(run));
     }
     std::sort(secrets_.begin(), secrets_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }

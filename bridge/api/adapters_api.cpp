@@ -1,5 +1,8 @@
 #include "bridge/api/adapters_api.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
 
@@ -51,6 +54,15 @@ std::shared_ptr<const Recipe> find(const Recipes& recipes, const std::string& ta
     return found == recipes.end() ? nullptr : found->second;
 }
 
+Answer in_use(const std::vector<std::string>& users) {
+    JsonWriter json;
+    json.object().key("error").object().member("code", "conflict");
+    json.member("message", "in use by " + join(users, ", ")).key("users").array();
+    for (const auto& user : users) json.value(user);
+    json.end().end().end();
+    return {.status = 409, .body = json.text()};
+}
+
 }  // namespace
 
 Answer AdaptersApi::list(const InboundRequest& request) const {
@@ -61,6 +73,29 @@ Answer AdaptersApi::list(const InboundRequest& request) const {
     json.end().key("left_out").array();
     for (const auto& line : parts_.faults()) json.value(line);
     json.end().end();
+    return {.status = 200, .body = json.text()};
+}
+
+Answer AdaptersApi::remove(const InboundRequest& request, const std::string& adapter) const {
+    if (auto refusal = parts_.refuse(request)) return *refusal;
+    const auto box = parts_.adapters();
+    const auto found = box->declared.find(adapter);
+    if (found == box->declared.end()) return error_answer(404, "not_found", "no adapter of this name", "adapter");
+    std::vector<std::string> users;
+    for (const auto& [id, recipe] : *parts_.recipes()) {
+        const auto* runner = dynamic_cast<const TaskRunner*>(recipe.get());
+        if (runner != nullptr && runner->use().adapter().name == adapter) users.push_back("target " + id.value);
+    }
+    for (auto& each : parts_.kept(adapter)) users.push_back(std::move(each));
+    if (!users.empty()) return in_use(users);
+    const auto& file = found->second->file;
+    std::error_code trouble;
+    const bool removed = std::filesystem::remove(file, trouble);
+    if (trouble) return error_answer(503, "unavailable", file + " cannot be removed: " + trouble.message(), "adapter");
+    parts_.audit.note(kAdmin, "adapter.remove", adapter, {{"file", file}});
+    JsonWriter json;
+    json.object().member("removed", adapter).member("file", file).member("was_there", removed);
+    json.member("note", "counts from the next reload on").end();
     return {.status = 200, .body = json.text()};
 }
 
@@ -98,7 +133,7 @@ std::vector<AdapterForm> AdaptersApi::forms() const {
     std::vector<AdapterForm> forms;
     for (const auto& [name, adapter] : parts_.adapters()->declared) {
         if (!adapter->credentials.empty())
-            forms.push_back({name, adapter->title, adapter->description, adapter->credentials});
+            forms.push_back({name, adapter->title, adapter->description, adapter->credentials, adapter->config});
     }
     return forms;
 }

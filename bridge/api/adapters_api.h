@@ -27,6 +27,8 @@ public:
         /// One line for each thing wrong with files that were left out.
         std::function<std::vector<std::string>()> faults;
         std::function<std::shared_ptr<const Recipes>()> recipes;
+        /// The stored credentials of an adapter, each as `credentials main@global`.
+        std::function<std::vector<std::string>(const std::string& adapter)> kept;
         Transport& transport;
         AuditTrail& audit;
         /// Nothing if the caller may, else the 401.
@@ -35,6 +37,9 @@ public:
     explicit AdaptersApi(Parts parts) : parts_(std::move(parts)) {}
 
     Answer list(const InboundRequest& request) const;
+    /// Takes its file away, which counts from the next reload on. 409 with the users if anything uses it (integrations.md
+    /// K12).
+    Answer remove(const InboundRequest& request, const std::string& adapter) const;
     /// Runs a task by hand, once, and waits for it. 200 with `{success, message, data}` whatever comes of it.
     Answer run(const InboundRequest& request, const std::string& target, const std::string& task) const;
     /// The target's test, step by step.

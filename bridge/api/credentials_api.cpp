@@ -126,9 +126,12 @@ Answer CredentialsApi::form(const InboundRequest& request, const std::string& ad
     if (auto refusal = parts_.refuse(request)) return *refusal;
     const auto form = form_of(adapter);
     if (!form) return unknown_adapter(adapter);
+    const auto of = query_value(request.query, "of");
+    if (!of.empty() && of != "credentials" && of != "config")
+        return error_answer(400, "invalid", "expected credentials or config", "of");
     const auto title = form->title.empty() ? form->adapter : form->title;
     return {.status = 200,
-            .body = to_json_schema(form->credentials, title, form->description),
+            .body = to_json_schema(of == "config" ? form->config : form->credentials, title, form->description),
             .content_type = "application/schema+json"};
 }
 
@@ -158,6 +161,9 @@ Answer CredentialsApi::list(const InboundRequest& request) const {
     json.object().key("credentials").array();
     for (const auto& row : *rows)
         if (adapter.empty() || row.adapter == adapter) write_row(json, row, form_of(row.adapter));
+    json.end().key("adapters").array();
+    for (const auto& form : parts_.adapters.forms())
+        json.object().member("name", form.adapter).member("title", form.title).end();
     json.end().end();
     return ok(json);
 }

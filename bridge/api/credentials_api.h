@@ -26,6 +26,7 @@ public:
     };
     explicit CredentialsApi(Parts parts) : parts_(std::move(parts)) {}
 
+    /// Of the credentials, or with `?of=config` of what a target says besides.
     Answer form(const InboundRequest& request, const std::string& adapter) const;
     /// Tries out what is in the body. Nothing is stored.
     Answer try_out(const InboundRequest& request, const std::string& adapter) const;

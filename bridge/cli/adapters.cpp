@@ -70,6 +70,17 @@ int make_file(const std::string& name) {
     return kOk;
 }
 
+int remove_it(const Args& args) {
+    const auto settings = load_settings(args);
+    if (!settings) return kConfiguration;
+    const auto answer = ApiClient(*settings).remove("/api/v1/adapters/" + percent_encode(args.word(1)));
+    if (!answer) return fail(answer.error());
+    std::cout << (args.json() ? std::string((*answer)->text())
+                              : text_of((*answer)->root(), "file") + " is removed; reload to have it forgotten")
+              << "\n";
+    return kOk;
+}
+
 int list_them(const Args& args) {
     const auto settings = load_settings(args);
     if (!settings) return kConfiguration;
@@ -106,7 +117,8 @@ int run_adapters(const Args& args) {
     if (what.empty() || what == "list") return list_them(args);
     if (what == "check" && !args.word(1).empty()) return check_file(args.word(1));
     if (what == "new" && !args.word(1).empty()) return make_file(args.word(1));
-    return fail_usage("expected list, check <file> or new <name>");
+    if (what == "rm" && !args.word(1).empty()) return remove_it(args);
+    return fail_usage("expected list, check <file>, new <name> or rm <name>");
 }
 
 }  // namespace orbridge::cli

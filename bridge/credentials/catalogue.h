@@ -16,6 +16,7 @@ struct AdapterForm {
     std::string adapter;
     std::string title, description;
     Fields credentials;
+    Fields config{};  ///< what a target says besides
 };
 
 /// What became of trying credentials out. Nothing changes on the other side by it.

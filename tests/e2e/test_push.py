@@ -4,11 +4,14 @@ The vectors (tests/data/push/vectors.json) are sent byte for byte; those with a 
 binary's clock is the real one."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import os
+import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -97,6 +100,18 @@ def yaml_source(name, vector, **other):
     return f"  {name}: {json.dumps(keys)}\n"
 
 
+def pour(connection, pieces):
+    """Sends until the other side has answered."""
+    pieces, rest = iter(pieces), b""
+    while True:
+        readable, _, _ = select.select([connection], [connection], [], 30)
+        rest = rest or next(pieces, b"")
+        if readable or not rest:
+            return
+        with contextlib.suppress(BlockingIOError):
+            rest = rest[connection.send(rest, socket.MSG_DONTWAIT):]
+
+
 class PushWorld(unittest.TestCase):
     def setUp(self):
         self.world = World()
@@ -176,6 +191,21 @@ class Vectors(PushWorld):
                 if "chunked" in length:  # announces nothing: refused when it has become too much
                     connection.sendall(b"6400000\r\n" + b" " * (2 << 20))
                 self.assertIn(b" 413 ", connection.makefile("rb").readline())
+
+    def test_P3_100_mib_are_answered_413_and_never_held(self):
+        self.start("  github: {type: push, verify: github, secret: gh-secret}\n")
+        def most():
+            return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{self.bridge.process.pid}/status").read())[1]) << 10
+        self.assertEqual(self.status("github", "{}", github("{}")), 202)
+        before, piece = most(), b" " * (1 << 20)
+        for head, pieces in ((b"Content-Length: 104857600", [piece] * 100),
+                             (b"Transfer-Encoding: chunked", [b"100000\r\n" + piece + b"\r\n"] * 100 + [b"0\r\n\r\n"])):
+            with socket.create_connection(("127.0.0.1", self.bridge.port), timeout=30) as connection:
+                connection.sendall(b"POST /ingest/github HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+                pour(connection, pieces)
+                self.assertIn(b" 413 ", connection.makefile("rb").readline())
+        self.assertLess(most() - before, 16 << 20)
+        self.assertEqual(len(self.events()), 1)
 
     @unittest.skipUnless(shutil.which("openssl"), "makes its key and signature with openssl")
     def test_P5_a_public_key_is_enough(self):

@@ -1,0 +1,215 @@
+"""Rows K1, K9 and K12 of integrations.md for every adapter that comes along."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import unittest
+import urllib.parse
+
+import jsonschema
+
+from harness import CAPTURES, binary, call, send_capture, until
+from test_adapters import CASES, Base
+
+# With characters that every encoding writes in another way. What is looked for is the beginning.
+PLANTED = 'S3CR3T-{}-k9 "é/+&=%\\'
+WEBHOOK = "{fake}/services/T1/S3CR3T-{name}-k9?sig=S3CR3T-{name}-sig%2Fx&api-version=1"
+TARGETS = {
+    "slack-hook": ("slack", {}, {"webhook_url": WEBHOOK}),
+    "slack-bot": ("slack", {"base_url": "{fake}/api"}, {"bot_token": PLANTED}),
+    "github": ("github", {"base_url": "{fake}"}, {"token": PLANTED}),
+    "jira": ("jira", {"config": {"url": "{fake}"}}, {"email": "a@b.example", "api_token": PLANTED}),
+    "teams": ("teams", {}, {"webhook_url": WEBHOOK}),
+    "sendgrid": ("sendgrid", {"base_url": "{fake}/v3"}, {"api_key": PLANTED}),
+    "s3": ("s3", {"config": {"endpoint": "{fake}", "bucket": "zaken"}}, {"access_key_id": "AKIA", "secret_access_key": PLANTED}),
+    "http": ("http", {"config": {"url": "{fake}/in"}}, {"token": PLANTED}),
+    "openregister": ("openregister", {"config": {"url": "{fake}"}}, {"user": "bot", "password": PLANTED}),
+    "windmill": ("windmill", {"config": {"url": "{fake}", "workspace": "main"}}, {"token": PLANTED}),
+}
+
+
+def filled(values, name, fake):
+    return {key: value.replace("{fake}", fake).replace("{name}", name).replace("{}", name) for key, value in values.items()}
+
+
+def spread(request):
+    """All that a service that quotes could make of what it was sent."""
+    text = request.decode(errors="replace")
+    return "\n".join([text, urllib.parse.unquote(text), json.dumps(text), urllib.parse.quote(text), urllib.parse.quote_plus(text),
+                      json.dumps(urllib.parse.unquote(text))])
+
+
+def quoting(status):
+    def act(connection):
+        request = connection.recv(1 << 20)
+        said = spread(request).encode()
+        # As an error, where each of these services has it, and as a text.
+        body = json.dumps({"message": said.decode(), "error": said.decode(), "errors": [{"message": said.decode()}],
+                           "errorMessages": [said.decode()]}).encode() if status.startswith("4") else said
+        connection.sendall(b"HTTP/1.1 " + status.encode() + b"\r\nX-Said: " + text_header(said) + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    return act
+
+
+def text_header(said):
+    return urllib.parse.quote(said[:2000]).encode()
+
+
+class Secrets(Base):
+    def cli(self, *words):
+        code, out, err = self.bridge.cli(*words)
+        return f"{code} {out} {err}"
+
+    def begin(self):
+        """Each target twice: with its credentials in the configuration, and with stored ones."""
+        self.secrets, targets = [], {}
+        for name, (adapter, more, values) in TARGETS.items():
+            own = {"adapter": adapter} | more | {"retry": {"schedule": []}, "timeout": "60s"}
+            _, task, params, _, _ = next(case for case in CASES.values() if case[0] == name and case[1])
+            targets[name] = own | {"task": task, "params": params, "credentials": filled(values, name, self.fake.url)}
+            targets[name + "-stored"] = own | {"task": task, "params": params, "credentials": name}
+        self.start(targets, [{"channel": "Object", "to": list(targets)}], allow="127.0.0.0/8")
+        answers = []
+        for name, (adapter, _, values) in TARGETS.items():
+            status, answer = self.store(adapter, name, filled(values, name + "-stored", self.fake.url))
+            self.assertEqual(status, 200, answer)
+            answers.append(answer)
+        return targets, answers
+
+    def test_K9_no_failing_task_of_any_shipped_adapter_leads_a_secret_anywhere(self):
+        targets, answers = self.begin()
+        for status in ("400 Bad Request", "401 Unauthorized", "500 Oops", "200 OK"):
+            self.fake.usual = quoting(status)
+            for target in targets:
+                name = target.removesuffix("-stored")
+                for case in CASES.values():
+                    if case[0] != name:
+                        continue
+                    if case[1] is None:
+                        answers.append(self.bridge.api(f"/api/v1/targets/{target}/test", "POST", {})[1])
+                    else:
+                        answers.append(self.run_task(target, case[1], case[2]))
+            for name, (adapter, more, values) in TARGETS.items():
+                body = {"credentials": filled(values, name, self.fake.url), "config": json.loads(json.dumps(more.get("config", {})).replace("{fake}", self.fake.url))}
+                if "base_url" not in more:
+                    answers.append(self.bridge.api(f"/api/v1/adapters/{adapter}/test", "POST", body)[1])
+            if status.startswith(("400", "500")):
+                capture = CAPTURES / "ObjectCreatedEvent.standard.http"
+                answers.append(send_capture(self.bridge.port, capture, "/ingest/openregister", replace=None)[1])
+        for row in self.bridge.api("/api/v1/credentials")[1]["credentials"]:
+            answers.append(self.bridge.api(f"/api/v1/credentials/{row['id']}/test", "POST", {})[1])
+        self.bridge.settled()
+        self.assertIn("***", json.dumps(answers), "the fakes' quotes are there, without the secrets")
+        self.assertGreater(len(self.fake.seen), 200)
+        # Wrong addresses, and values that do not fit.
+        for adapter, values in (("slack", {"webhook_url": "https://S3CR3T-wrong-k9 x/"}), ("slack", {"webhook_url": "S3CR3T-none-k9"}),
+                                ("slack", {"webhook_url": "http://u:S3CR3T-user-k9@127.0.0.1:9/S3CR3T-path-k9"}), ("github", {"token": "S3CR3T-ok-k9", "nope": "S3CR3T-nope-k9"}),
+                                ("s3", {"access_key_id": 5, "secret_access_key": ["S3CR3T-list-k9"]})):
+            answers.append(self.bridge.api(f"/api/v1/adapters/{adapter}/test", "POST", {"credentials": values, "config": {}})[1])
+            answers.append(self.store(adapter, "wrong", values)[1])
+        self.collect(answers)
+
+    def collect(self, answers):
+        for path in ("status", "deliveries?limit=1000", "events", "targets", "adapters", "audit?limit=1000", "credentials", "export"):
+            answers.append(self.bridge.api("/api/v1/" + path)[1])
+        for row in self.bridge.api("/api/v1/deliveries?limit=1000")[1]["deliveries"]:
+            answers.append(self.bridge.api("/api/v1/deliveries/" + row["id"])[1])
+            answers.append(self.bridge.api("/api/v1/explain/" + row["event"]["id"] if isinstance(row.get("event"), dict) else "/api/v1/explain/" + str(row.get("event")))[1])
+        answers.append(call("GET", self.bridge.url + "/metrics")[2])
+        for words in (("status",), ("credentials", "list"), ("credentials", "export"), ("adapters",), ("deliveries",), ("check",), ("audit",),
+                      ("backup", str(self.world.folder / "copy.db"))):
+            answers.append(self.cli(*words))
+        self.assertTrue((self.world.folder / "copy.db").exists(), answers[-1])
+        self.look(json.dumps(answers, ensure_ascii=False).encode() + json.dumps(answers).encode(), "an answer")
+        self.look_at_files()
+        self.assertEqual(self.bridge.stop(), 0)
+        self.look_at_files()
+
+    def look_at_files(self):
+        files = [file for pattern in ("orbridge.db*", "copy.db*", "orbridge.log") for file in self.world.folder.glob(pattern)]
+        self.assertGreaterEqual(len(files), 3)
+        for file in files:
+            self.look(file.read_bytes(), file.name)
+
+    def look(self, written, where):
+        for form in [b"S3CR3T-", *(base64.b64encode(b"x" * shift + b"S3CR3T-")[4 if shift else 0:-4] for shift in range(3))]:
+            at = written.find(form)
+            self.assertEqual(at, -1, f"{where}: {written[max(0, at - 200):at + 200]}")
+
+    def test_K1_the_form_of_every_adapter_and_the_bridge_have_the_same_verdict(self):
+        self.start({})
+        checked = 0
+        for number, adapter in enumerate(each["name"] for each in self.bridge.api("/api/v1/credentials")[1]["adapters"]):
+            schema = self.bridge.api(f"/api/v1/adapters/{adapter}/form")[1]
+            jsonschema.Draft202012Validator.check_schema(schema)
+            validator = jsonschema.Draft202012Validator(schema)
+            for name, field in schema["properties"].items():
+                self.assertEqual(field.get("format") == "password" and field.get("writeOnly"), field.get("format") == "password", name)
+            good = {name: self.fitting(field) for name, field in schema["properties"].items()}
+            tries = [good, {}, {name: good[name] for name in schema["required"]}, good | {"nope": "x"}]
+            for name in good:
+                tries.append({key: value for key, value in good.items() if key != name})
+                tries += [good | {name: wrong} for wrong in (5, 1.5, True, [], ["a"], {}, {"a": 1}, "", "x", " ", "https://", "https://x", "a\nb", "x" * 5000)]
+            self.assertTrue(validator.is_valid(good), (adapter, good))
+            for at, values in enumerate(tries):
+                status, answer = self.store(adapter, f"n{number}-{at}", values)
+                self.assertIn(status, (200, 422), answer)
+                self.assertEqual(status == 200, validator.is_valid(values), (adapter, values, answer))
+                checked += 1
+        self.assertGreater(checked, 200)
+
+    def fitting(self, field):
+        validator = jsonschema.Draft202012Validator(field)
+        return next(value for value in ("abc", "https://a.example/x", "a@b.example", 5, 0.5, True, {}, [], *field.get("enum", [])) if validator.is_valid(value))
+
+
+class InUse(Base):
+    ADAPTER = "name: mine\nbase_url: '{{config.url}}'\nconfig: [{ name: url, type: string, required: true }]\n" \
+              "credentials: [{ name: token, type: password, required: true }]\nauth: { bearer: '{{credentials.token}}' }\n" \
+              "test: { request: { path: / } }\ntasks: { go: { request: { path: /go } } }\n"
+
+    def reload(self, done="reload.done"):
+        count = lambda: sum(line["message"] in ("reload.done", "reload.refused", "reload.failed") for line in self.bridge.log_lines())
+        before = count()
+        os.kill(self.bridge.process.pid, signal.SIGHUP)
+        until("a reload", lambda: count() > before)
+        return [line for line in self.bridge.log_lines() if line["message"].startswith("reload.")][-1]
+
+    def names(self):
+        return [each["name"] for each in self.bridge.api("/api/v1/adapters")[1]["adapters"]]
+
+    def test_K12_an_adapter_in_use_cannot_be_removed(self):
+        more = self.own_adapter(self.ADAPTER)
+        file = self.world.folder / "adapters/mine.yaml"
+        self.start({"there": {"adapter": "mine", "credentials": "main", "config": {"url": "{fake}"}}}, more=more)
+        self.assertEqual(self.store("mine", "main", {"token": "S3CR3T-mine"})[0], 200)
+        status, answer = self.bridge.api("/api/v1/adapters/mine", "DELETE")
+        self.assertEqual((status, answer["error"]["users"]), (409, ["target there", "credentials main@global"]))
+        self.assertTrue(file.exists())
+        # Taken away by hand: the reload is refused, and the target goes on.
+        text = file.read_text()
+        file.unlink()
+        line = self.reload()
+        self.assertNotEqual(line["message"], "reload.done", line)
+        self.assertIn("mine", self.names())
+        self.assertTrue(self.bridge.api("/api/v1/targets/there/tasks/go", "POST", {}))
+        file.write_text(text)
+        # No target uses it any more: its credentials do.
+        config = self.bridge.config.read_text()
+        self.bridge.config.write_text(config.replace(config[config.index("targets:"):config.index("routes:")], "targets: {}\n"))
+        self.assertEqual(self.reload()["message"], "reload.done")
+        status, answer = self.bridge.api("/api/v1/adapters/mine", "DELETE")
+        self.assertEqual((status, answer["error"]["users"]), (409, ["credentials main@global"]))
+        self.assertEqual(self.bridge.cli("credentials", "rm", "mine", "main")[0], 0)
+        # One that comes along is not ours to remove.
+        status, answer = self.bridge.api("/api/v1/adapters/mine", "DELETE")
+        self.assertEqual(status, 200, answer)
+        self.assertFalse(file.exists())
+        self.assertEqual(self.reload()["message"], "reload.done")
+        self.assertNotIn("mine", self.names())
+        self.assertEqual(self.bridge.api("/api/v1/adapters/mine", "DELETE")[0], 404)
+
+
+if __name__ == "__main__":
+    unittest.main()
