@@ -83,6 +83,16 @@ AdapterHooks adapter_hooks(Metrics& metrics, const BookPlace& book) {
             .now = {}};
 }
 
+/// Each as `credentials main@global`. What cannot be read may be one.
+std::vector<std::string> kept_for(const CredentialBook& book, const std::string& adapter) {
+    const auto rows = book.all();
+    if (!rows) return {"credentials in the store, " + rows.error().message};
+    std::vector<std::string> names;
+    for (const auto& row : *rows)
+        if (row.adapter == adapter) names.push_back("credentials " + row.name + '@' + row.scope);
+    return names;
+}
+
 void tell_faults(Log& log, const Plan& plan) {
     for (const auto& line : plan.adapter_faults) log.warn("adapter.left_out", {{"reason", line}});
 }
@@ -328,6 +338,7 @@ private:
                         auto current = now();
                         return std::shared_ptr<const Recipes>(current, &current->recipes);
                     },
+                .kept = [this](const std::string& adapter) { return kept_for(credentials, adapter); },
                 .transport = transport,
                 .audit = audit,
                 .refuse = [this](const InboundRequest& request) { return admin.refuse(request); }};

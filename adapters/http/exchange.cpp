@@ -161,11 +161,12 @@ bool is_no_json(const HttpResponse& response, const Json& body) {
     return !trim(response.body).empty() && body.string() == response.body;
 }
 
-std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, const Scope& scope) {
+std::string failure_of(const ExchangeSpec& spec, const HttpResponse& response, const Scope& scope, const Mask& mask) {
     std::string text = "HTTP " + std::to_string(response.status);
     const auto said = spec.error.text(scope, Encoding::None);
     auto detail = std::string(trim(said ? on_one_line(*said) : std::string()));
     if (detail.empty()) detail = std::string(trim(on_one_line(response.body)));
+    detail = mask(std::move(detail));
     if (detail.size() > kExcerptMax) {
         auto end = kExcerptMax;  // not within a character
         while (end > 0 && (static_cast<unsigned char>(detail[end]) & 0xC0) == 0x80) --end;
@@ -204,13 +205,13 @@ Result<HttpRequest> write_request(const ExchangeSpec& spec, const Writing& writi
     return request;
 }
 
-Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scope& scope) {
+Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scope& scope, const Mask& mask) {
     if (!scope.set("response", response_json(response)))
         return {AnswerClass::Trouble, "HTTP " + std::to_string(response.status) + ": the answer cannot be read"};
     const auto body = scope.find("response.body");
     for (const auto& rule : spec.classes) {
         if (!matches(rule.match, response, body)) continue;
-        if (rule.is != AnswerClass::Delivered) return {rule.is, failure_of(spec, response, scope)};
+        if (rule.is != AnswerClass::Delivered) return {rule.is, failure_of(spec, response, scope, mask)};
         return {AnswerClass::Delivered, success_of(rule.message, response, scope)};
     }
     const bool status_fits = !spec.expect.status.empty() || response.status / 100 == 2;
@@ -219,13 +220,13 @@ Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scop
         // Answered, and refused in the body: the services that do so say what is wrong with the request.
         const auto& expect = spec.expect;
         const bool refused = other_2xx && (!expect.text.empty() || !expect.json.empty() || expect.like);
-        return {refused ? AnswerClass::Rejected : class_of(response.status), failure_of(spec, response, scope)};
+        return {refused ? AnswerClass::Rejected : class_of(response.status), failure_of(spec, response, scope, mask)};
     }
     if (response.body_cut)
         return {AnswerClass::Rejected, "the answer is larger than `answer_bytes_max`, and may not be what it seems"};
     // Not from whom it should be: a proxy, or a page for people.
     if (spec.reads_json && is_no_json(response, body))
-        return {AnswerClass::Rejected, failure_of(spec, response, scope) + " (no JSON)"};
+        return {AnswerClass::Rejected, failure_of(spec, response, scope, mask) + " (no JSON)"};
     return {AnswerClass::Delivered, success_of(spec.message, response, scope), render(spec.data, scope)};
 }
 

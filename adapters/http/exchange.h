@@ -31,6 +31,7 @@ struct Reading {
     std::string message;  ///< for people; may hold secrets: mask it
     std::string data{};   ///< JSON of a success; empty: none
 };
-Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scope& scope);
+/// The other side's own words are masked before they are cut, since half a secret is one as well.
+Reading read_answer(const ExchangeSpec& spec, const HttpResponse& response, Scope& scope, const Mask& mask);
 
 }  // namespace orbridge::http_tasks

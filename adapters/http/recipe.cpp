@@ -103,7 +103,7 @@ Outcome TaskRecipe::outcome_on(const Delivery&, const std::string& route, const 
     const auto* spec = choose(task->steps.front(), ready->scope);
     if (spec == nullptr) spec = &task->steps.front().front();
     ready->mask = mask_of(*ready);
-    const auto reading = read_answer(*spec, response, ready->scope);
+    const auto reading = read_answer(*spec, response, ready->scope, ready->mask);
     if (is_about_credentials(reading)) use_.report(*ready, false, ready->mask(reading.message));
     if (reading.is == AnswerClass::Delivered) use_.report(*ready, true, "");
     return outcome_for(reading, response, ready->mask, now_());
@@ -149,7 +149,7 @@ TaskResult TaskRecipe::run(const Task& task, AdapterUse::Ready ready, const std:
             if (const auto* failure = std::get_if<TransportFailure>(&came)) {
                 step.message = mask(failure->reason);
             } else {
-                const auto reading = read_answer(*spec, std::get<HttpResponse>(came), scope);
+                const auto reading = read_answer(*spec, std::get<HttpResponse>(came), scope, mask);
                 step.success = reading.is == AnswerClass::Delivered;
                 step.message = mask(reading.message);
                 refused = is_about_credentials(reading);

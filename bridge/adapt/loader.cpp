@@ -42,7 +42,8 @@ bool reads_body(const ValueTemplate& text) {
 bool reads_body(const Tree& tree) {
     return reads_body(tree.text) ||
            std::any_of(tree.items.begin(), tree.items.end(), [](const auto& item) { return reads_body(item); }) ||
-           std::any_of(tree.members.begin(), tree.members.end(), [](const auto& each) { return reads_body(each.second); });
+           std::any_of(tree.members.begin(), tree.members.end(),
+                       [](const auto& each) { return reads_body(each.second); });
 }
 
 class AdapterReader {

@@ -11,6 +11,7 @@ namespace orbridge {
 namespace {
 
 constexpr std::size_t kMaskedBytesMin = 3;  // shorter ones are everywhere
+constexpr std::size_t kCutBytesMin = 6;     // likewise
 
 KnownNames event_names() {
     KnownNames known;
@@ -96,7 +97,8 @@ std::vector<std::string> plain_runs_of(const std::string& secret) {
     return runs;
 }
 
-/// What makes a secret address one: the end of its path, the values of its query, and who logs in. Short ones are words.
+/// What makes a secret address one: the end of its path, the values of its query, and who logs in. Short ones are
+/// words.
 std::vector<std::string> telling_parts_of(const std::string& url) {
     std::vector<std::string> parts;
     const auto keep = [&](std::string_view part) {
@@ -129,9 +131,10 @@ Mask::Mask(const Fields& fields, const Json& values) {
 
 void Mask::add(const std::string& secret) {
     if (secret.size() < kMaskedBytesMin) return;
-    const auto json = json_string(secret);
-    for (auto form : {secret, percent_encode(secret), json.substr(1, json.size() - 2), to_base64(secret)})
+    const auto json = json_string(secret), base64 = to_base64(secret);
+    for (auto form : {secret, percent_encode(secret), json.substr(1, json.size() - 2), base64})
         secrets_.push_back(std::move(form));
+    for (auto& run : plain_runs_of(base64)) secrets_.push_back(std::move(run));  // its end may be escaped
     // A path of its own, as of a webhook's address, is told by errors without what stands before it.
     if (const auto scheme = secret.find("://"); scheme != std::string::npos) {
         const auto path = secret.find('/', scheme + 3);
@@ -148,6 +151,14 @@ std::string Mask::operator()(std::string text) const {
     for (const auto& secret : secrets_) {
         for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size()))
             text.replace(at, secret.size(), kMask);
+    }
+    // The beginning of one at the end, where an answer was cut.
+    for (const auto& secret : secrets_) {
+        for (auto size = std::min(secret.size() - 1, text.size()); size >= kCutBytesMin; --size) {
+            if (!text.ends_with(std::string_view(secret).substr(0, size))) continue;
+            text.replace(text.size() - size, size, kMask);
+            return text;
+        }
     }
     return text;
 }

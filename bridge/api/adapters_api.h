@@ -37,8 +37,8 @@ public:
     explicit AdaptersApi(Parts parts) : parts_(std::move(parts)) {}
 
     Answer list(const InboundRequest& request) const;
-    /// Takes its file away, which counts from the next reload on. 409 with the users if anything uses it (integrations.md
-    /// K12).
+    /// Takes its file away, which counts from the next reload on. 409 with the users if anything uses it
+    /// (integrations.md K12).
     Answer remove(const InboundRequest& request, const std::string& adapter) const;
     /// Runs a task by hand, once, and waits for it. 200 with `{success, message, data}` whatever comes of it.
     Answer run(const InboundRequest& request, const std::string& target, const std::string& task) const;

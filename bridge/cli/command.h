@@ -84,5 +84,7 @@ int run_erase(const Args& args);
 int run_manual(const Args& args);
 int run_credentials(const Args& args);
 int run_keygen(const Args& args);
+int run_export(const Args& args);
+int run_import(const Args& args);
 
 }  // namespace orbridge::cli

@@ -10,8 +10,9 @@ import urllib.parse
 
 import jsonschema
 
-from harness import CAPTURES, binary, call, send_capture, until
+from harness import CAPTURES, SECRET, binary, call, send_capture, until
 from test_adapters import CASES, Base
+from test_hostile_sinks import answer, says
 
 # With characters that every encoding writes in another way. What is looked for is the beginning.
 PLANTED = 'S3CR3T-{}-k9 "é/+&=%\\'
@@ -170,7 +171,7 @@ class InUse(Base):
               "test: { request: { path: / } }\ntasks: { go: { request: { path: /go } } }\n"
 
     def reload(self, done="reload.done"):
-        count = lambda: sum(line["message"] in ("reload.done", "reload.refused", "reload.failed") for line in self.bridge.log_lines())
+        count = lambda: sum(line["message"] in ("reload.done", "reload.refused") for line in self.bridge.log_lines())
         before = count()
         os.kill(self.bridge.process.pid, signal.SIGHUP)
         until("a reload", lambda: count() > before)
@@ -209,6 +210,73 @@ class InUse(Base):
         self.assertEqual(self.reload()["message"], "reload.done")
         self.assertNotIn("mine", self.names())
         self.assertEqual(self.bridge.api("/api/v1/adapters/mine", "DELETE")[0], 404)
+
+
+class Elsewhere(Base):
+    """Row K13, all of it: adapters, targets and sources go without their secrets, and wait until those are given again."""
+
+    def test_K13_export_wipe_import_fill_in_and_the_test_passes(self):
+        self.fake.usual = says(answer("200 OK", b"{}"))
+        folder = self.world.folder
+        self.own_adapter(InUse.ADAPTER)
+        self.start({"there": {"adapter": "mine", "config": {"url": "{fake}"}, "credentials": {"token": "S3CR3T-literal"}},
+                    "stored": {"adapter": "mine", "config": {"url": "{fake}"}, "credentials": "main"},
+                    "with-login": {"adapter": "http", "config": {"url": self.fake.url.replace("//", "//u:S3CR3T-login@")}}},
+                   [{"channel": "Object", "to": ["there"]}], more=f", {folder}/adapters")
+        self.assertEqual(self.store("mine", "main", {"token": "S3CR3T-main"})[0], 200)
+        self.assertEqual(self.store("mine", "spare", {"token": "S3CR3T-spare"})[0], 200)
+        code, bundle, err = self.bridge.cli("export")
+        self.assertEqual(code, 0, err)
+        for secret in ("S3CR3T", SECRET):
+            self.assertNotIn(secret, bundle)
+        self.assertEqual([(each["adapter"], each["name"]) for each in json.loads(bundle)["credentials"]],
+                         [("mine", "main"), ("mine", "spare"), ("mine", "there")])
+        self.assertEqual(self.bridge.stop(), 0)
+
+        elsewhere = folder / "elsewhere"
+        (folder / "bundle.json").write_text(bundle)
+        for each in (*folder.glob("orbridge.*"), folder / "adapters/mine.yaml", folder / "admin.token"):
+            each.unlink()
+        done = subprocess.run([binary(), "import", str(folder / "bundle.json"), str(elsewhere)], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("to be given: secrets/sources.openregister.secret\n", done.stdout)
+        self.assertIn("to be given: targets.with-login.config.url: who logs in\n", done.stdout)
+        self.assertEqual((elsewhere / "secrets").stat().st_mode & 0o777, 0o700)
+        again = subprocess.run([binary(), "import", str(folder / "bundle.json"), str(elsewhere)], capture_output=True, text=True, timeout=120)
+        self.assertIn("is there already", again.stderr)
+        check = lambda: subprocess.run([binary(), "check", "--config", str(elsewhere / "orbridge.yaml")], capture_output=True, text=True, timeout=120)
+        self.assertIn("secrets/sources.openregister.secret", check().stdout, "the source waits for its secret")
+        (elsewhere / "secrets/sources.openregister.secret").write_text(SECRET + "\n")
+        (elsewhere / "master.key").write_text((folder / "master.key").read_text())
+        (elsewhere / "master.key").chmod(0o600)
+        self.assertEqual(check().returncode, 0, check().stdout)
+
+        self.bridge = self.world.bridge("")
+        self.bridge.config.unlink()
+        self.bridge.config = elsewhere / "orbridge.yaml"
+        self.bridge.start()
+        for target in ("there", "stored"):
+            self.assertIn("credentials_required", self.try_target(target)["detail"])
+        code, out, err = self.bridge.cli("credentials", "import", "--file", str(folder / "bundle.json"))
+        self.assertEqual(code, 0, out + err)
+        rows = {row["name"]: row["status"] for row in self.bridge.api("/api/v1/credentials")[1]["credentials"]}
+        self.assertEqual(rows, {name: "credentials_required" for name in ("main", "spare", "there")})
+        self.assertEqual(self.fake.hits, 0)
+        for name in ("main", "there"):
+            self.assertEqual(self.store("mine", name, {"token": "S3CR3T-" + name})[0], 200)
+        for target in ("there", "stored"):
+            self.assertEqual(self.try_target(target)["verdict"], "ok")
+        self.assertIn(b"Authorization: Bearer S3CR3T-there\r\n", self.fake.seen[0])
+        self.assertIn(b"Authorization: Bearer S3CR3T-main\r\n", self.fake.seen[1])
+
+    def test_K13_a_bundle_of_somebody_elses_writes_nowhere_else(self):
+        folder = self.world.folder
+        for name in ("../evil.yaml", "/tmp/evil.yaml", ".evil.yaml", "evil.sh", ""):
+            (folder / "bundle.json").write_text(json.dumps({"orbridge_export": 1, "configuration": "", "adapters": [{"file": name, "text": "x"}]}))
+            done = subprocess.run([binary(), "import", str(folder / "bundle.json"), str(folder / "into")], capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertIn("is no name of a file", done.stderr)
+        self.assertEqual([each for each in folder.rglob("*evil*")], [])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <mutex>
 
 #include "bridge/deliver/curl_transport.h"
+#include "bridge/deliver/outbound_policy.h"
 #include "tests/support/raw_server.h"
 
 namespace {
@@ -534,6 +536,34 @@ BOOST_AUTO_TEST_CASE(what_a_name_was_found_to_be_is_judged_and_connected_to) {
     };
     BOOST_TEST(driven.failure(std::move(request)).reason == "not there");
     BOOST_TEST(asked == "127.0.0.1");
+}
+
+BOOST_AUTO_TEST_CASE(I12_a_name_that_comes_to_mean_another_address_is_judged_anew) {
+    auto server = answering(kOk);
+    const auto policy = OutboundPolicy::make({"127.0.0.2"}).value();
+    const auto lookups = std::make_shared<std::atomic<int>>(0);
+    CurlSettings settings;
+    settings.names.fresh = settings.names.stale = 0ms;
+    settings.lookup = [lookups](const std::string&) {
+        return std::vector<IpAddress>{*parse_ip(lookups->fetch_add(1) == 0 ? "127.0.0.2" : "127.0.0.1")};
+    };
+    Driven driven(settings);
+    const auto ask = [&] {
+        auto request = post_to(at_name("rebinds.test", server));
+        const auto url = policy.judge_url(request.url);
+        BOOST_REQUIRE(url);
+        request.may_connect = [&policy, url = *url](const std::string& address) {
+            return policy.judge_address(url, *parse_ip(address));
+        };
+        return driven.failure(std::move(request));
+    };
+    BOOST_TEST(ask().reason.find("allow list") == std::string::npos);  // allowed, and nobody is there
+    const auto second = ask();
+    BOOST_TEST(second.reason.find("127.0.0.1, ") != std::string::npos, second.reason);
+    BOOST_TEST(second.reason.find("that the allow list does not have") != std::string::npos, second.reason);
+    BOOST_TEST((second.reached == Reached::NothingSent));
+    BOOST_TEST(lookups->load() == 2);
+    BOOST_TEST(server.connections() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_thousand_names_that_hang_delay_no_other) {

@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@ namespace orbridge {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 using http_tasks::TaskRecipe;
 
 const std::string kAdapters = ORBRIDGE_ROOT "/adapters";
@@ -294,6 +296,58 @@ BOOST_AUTO_TEST_CASE(I8_every_failure_is_a_result_with_a_message) {
     BOOST_TEST(result.data == R"({"number":7,"url":"https://x"})");
 }
 
+BOOST_AUTO_TEST_CASE(I8_an_answer_that_is_no_json_is_no_success_where_one_is_read) {
+    const auto made = make(
+        R"({adapter: github, credentials: {token: S3CR3T-gh}, task: create_issue, params: {repo: a/b, title: t}})");
+    for (const auto* page : {"<!DOCTYPE html><title>Sign in</title>", "{\"number\":", "ok"}) {
+        BOOST_TEST(is_rejected(answered(*made, 201, page)), page);
+        BOOST_TEST(reason_of(answered(*made, 201, page)).find("no JSON") != std::string::npos);
+    }
+    BOOST_TEST(is_delivered(answered(*made, 201, "")));  // said less, and nothing wrong
+    const auto plain = make(R"({adapter: http, config: {url: "https://a.example/in"}, task: post})");
+    BOOST_TEST(is_delivered(answered(*plain, 200, "thanks")));  // the whole body, whatever it is
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_told_by_a_pattern) {
+    const auto made = make(
+        R"({adapter: windmill, config: {url: "https://w.example", workspace: main}, credentials: {token: S3CR3T-wm},
+        task: run_script, params: {path: f/a/b, args: {body: "{{event.payload}}"}}})");
+    BOOST_TEST(written(*made, R"({"n":1})") ==
+               "POST https://w.example/api/w/main/jobs/run/p/f/a/b?job_id=0190-d\nContent-Type: application/json\n"
+               "Authorization: Bearer S3CR3T-wm\n\n"
+               R"({"body":{"n":1}})");
+    BOOST_TEST(is_delivered(answered(*made, 201, "0190d3e2-6f4b-7a00-8000-000000000001")));
+    BOOST_TEST(is_delivered(answered(*made, 400, "Bad request: Job with id 0190-d already exists")));
+    BOOST_TEST(is_rejected(answered(*made, 200, "<!DOCTYPE html>\n<title>Windmill</title>")));
+    BOOST_TEST(is_rejected(answered(*made, 400, "SqlErr: unsupported Unicode escape sequence")));
+    BOOST_TEST(is_retry(answered(*made, 400, "SqlErr: pool timed out\nwhile waiting"), Retry::Why::Trouble));
+    BOOST_TEST(is_retry(answered(*made, 404, "Not found: script not found at name f/a/b"), Retry::Why::Trouble));
+    BOOST_TEST(is_retry(answered(*made, 403, "Permission denied"), Retry::Why::Misconfigured));
+}
+
+BOOST_AUTO_TEST_CASE(of_two_adapters_of_one_name_the_config_tells_which) {
+    const auto native =
+        make(R"({adapter: windmill, url: "https://w.example/api/w/main/jobs/run/p/f/a/b", token: S3CR3T-wm})");
+    BOOST_TEST(native->complaints.empty());
+    BOOST_TEST(dynamic_cast<const TaskRecipe*>(native->recipe.get()) == nullptr);
+    const auto names = adapter_names(shipped());
+    BOOST_TEST(std::count(names.begin(), names.end(), "windmill") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(I9_github_says_until_when_it_wants_to_be_left_alone) {
+    const auto made = make(
+        R"({adapter: github, credentials: {token: S3CR3T-gh}, task: create_issue, params: {repo: a/b, title: t}})");
+    const auto wait = [&](Headers headers) {
+        return std::get<Retry>(answered(*made, 403, R"({"message":"limit"})", std::move(headers))).at_least;
+    };
+    // It is 2013-05-24T00:00:00Z, which is 1369353600.
+    BOOST_TEST((wait({{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", "1369353660"}}) == 60s));
+    BOOST_TEST(
+        (wait({{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", "1369353660"}, {"Retry-After", "90"}}) == 90s));
+    for (const auto* odd : {"1369353000", "soon", "-1", "99999999999999999999"})
+        BOOST_TEST((wait({{"X-RateLimit-Remaining", "0"}, {"X-RateLimit-Reset", odd}}) == 0s), odd);
+}
+
 BOOST_AUTO_TEST_CASE(I9_github_writes_what_is_expected) {
     const auto made = make(R"({adapter: github, credentials: {token: S3CR3T-gh}, task: create_issue,
         params: {repo: acme/zaken, title: "{{event.payload.object.name}} is {{event.payload.object.state}}"}})");
@@ -446,6 +500,10 @@ BOOST_AUTO_TEST_CASE(I13_what_may_have_arrived_is_sent_again_only_if_it_is_repea
     const auto message = make(
         R"({adapter: slack, credentials: {bot_token: S3CR3T}, task: send_message, params: {text: T, channel: C}})");
     BOOST_TEST(message->recipe->request_for(delivery, "r").has_value());
+    // Whoever takes a key knows it again.
+    const std::string post = R"({adapter: http, config: {url: "https://a.example"}, task: post, params: {body: {}, )";
+    BOOST_TEST(!make(post + "idempotency_key: ''}}")->recipe->request_for(delivery, "r"));
+    BOOST_TEST(make(post + "idempotency_key: '{{delivery.id}}'}}")->recipe->request_for(delivery, "r").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(T1_a_route_overrides_task_and_params_and_mistakes_are_found_at_load) {
@@ -508,6 +566,36 @@ BOOST_AUTO_TEST_CASE(T4_what_passes_is_tried_again_and_what_cannot_is_not) {
     BOOST_TEST(is_retry(answered(*made, 429, "", {{"Retry-After", "7"}}), Retry::Why::RateLimited));
     BOOST_TEST(is_rejected(answered(*made, 400, "")));
     BOOST_TEST(is_rejected(answered(*made, 404, "")));
+}
+
+BOOST_AUTO_TEST_CASE(K9_what_makes_an_address_secret_is_hidden_by_itself_too_and_its_host_is_not) {
+    const auto made = make(
+        R"({adapter: teams, credentials: {webhook_url: "https://hook-user:S3CR3T-pass@services.example/workflows/S3CR3T-path?sig=S3CR3T%2Fsig&v=1"},
+        task: send_simple_message, params: {text: Hi}})");
+    for (const auto* part : {"S3CR3T-pass", "S3CR3T-path", "S3CR3T%2Fsig", "S3CR3T/sig"})
+        BOOST_TEST(made->recipe->shown(std::string("no ") + part + " here") == "no *** here", part);
+    for (const auto* part : {"services.example", "workflows", "v=1"})
+        BOOST_TEST(made->recipe->shown(std::string("no ") + part) == std::string("no ") + part);
+}
+
+BOOST_AUTO_TEST_CASE(K9_no_way_of_escaping_a_secret_shows_what_of_it_needs_none) {
+    const auto made = make(
+        R"({adapter: sendgrid, credentials: {api_key: "S3CR3T-begin \"é/+S3CR3T-end"}, task: send_email,
+        params: {to: a@b.example, from: c@d.example, subject: S, body: B}})");
+    for (const auto* said : {"S3CR3T-begin+%22%c3%a9%2f%2bS3CR3T-end", R"(S3CR3T-begin \"\u00e9\/+S3CR3T-end)",
+                             "S3CR3T-begin &quot;&eacute;/+S3CR3T-end"})
+        BOOST_TEST(made->recipe->shown(said).find("S3CR3T") == std::string::npos, made->recipe->shown(said));
+}
+
+BOOST_AUTO_TEST_CASE(K9_half_a_secret_is_hidden_where_an_answer_was_cut) {
+    const auto made = make(R"({adapter: sendgrid, credentials: {api_key: S3CR3T-whole}, task: send_email,
+        params: {to: a@b.example, from: c@d.example, subject: S, body: B}})");
+    for (std::size_t before = 150; before < 220; ++before) {
+        const auto reason = reason_of(answered(*made, 400, std::string(before, 'x') + " S3CR3T-whole and more"));
+        BOOST_TEST(reason.find("S3CR") == std::string::npos, reason);
+    }
+    BOOST_TEST(made->recipe->shown("cut in S3CR3T-wh") == "cut in ***");
+    BOOST_TEST(made->recipe->shown("cut in S3C") == "cut in S3C");
 }
 
 BOOST_AUTO_TEST_CASE(K9_nothing_that_is_kept_or_shown_holds_a_secret) {
