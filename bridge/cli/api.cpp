@@ -37,6 +37,10 @@ std::string config_file(const Args& args) {
 
 std::optional<Settings> load_settings(const Args& args) {
     Complaints complaints;
+    return load_settings(args, complaints);
+}
+
+std::optional<Settings> load_settings(const Args& args, Complaints& complaints) {
     const auto root = ConfigNode::load(config_file(args), complaints);
     auto settings = read_settings(root, complaints);
     if (complaints.empty()) return settings;

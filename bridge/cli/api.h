@@ -12,6 +12,9 @@ namespace orbridge::cli {
 
 /// Reads the configuration; prints all mistakes to standard error if there are any.
 std::optional<Settings> load_settings(const Args& args);
+/// The same for whoever makes a plan of it: what is found then goes to the complaints that the file was read with,
+/// which must outlive the settings.
+std::optional<Settings> load_settings(const Args& args, Complaints& complaints);
 /// The file: --config, else ORBRIDGE_CONFIG, else the first of ./config/orbridge.yaml and /etc/orbridge/orbridge.yaml
 /// that is there. Under Nextcloud's AppAPI (APP_ID and APP_SECRET) then orbridge.yaml in APP_PERSISTENT_STORAGE, else
 /// the one that comes with the program.

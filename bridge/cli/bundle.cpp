@@ -62,7 +62,8 @@ void write_credentials(JsonWriter& json, const Settings& settings, const Portabl
             all.insert({text_of(row.value, "adapter"), text_of(row.value, "name"), text_of(row.value, "scope")});
     }
     json.key("credentials").array();
-    for (const auto& row : all) json.object().member("adapter", row[0]).member("name", row[1]).member("scope", row[2]).end();
+    for (const auto& row : all)
+        json.object().member("adapter", row[0]).member("name", row[1]).member("scope", row[2]).end();
     json.end();
 }
 

@@ -56,9 +56,9 @@ void print_json(const NormalizeOutcome& outcome, const Plan& plan, const SourceS
 }  // namespace
 
 int run_map(const Args& args) {
-    auto settings = load_settings(args);
-    if (!settings) return kConfiguration;
     Complaints complaints;
+    auto settings = load_settings(args, complaints);
+    if (!settings) return kConfiguration;
     const auto plan = make_plan(std::move(*settings), {}, complaints);
     for (const auto& line : complaints.lines()) std::cerr << line << "\n";
     if (!complaints.empty()) return kConfiguration;

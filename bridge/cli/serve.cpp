@@ -90,12 +90,12 @@ void wait_for_signals(App& app, const sigset_t& signals, const std::string& file
 int run_serve(const Args& args) {
     const auto signals = block_signals();
     raise_file_limit();
-    auto settings = load_settings(args);
+    Complaints complaints;
+    auto settings = load_settings(args, complaints);
     if (!settings) return kConfiguration;
     const SystemClock clock;
     SystemRandom random;
     Log log(clock, level_of(settings->log_level), to_standard_error());
-    Complaints complaints;
     const auto socket = service::inherited_socket();
     if (!socket) return fail(socket.error());
     auto app = App::start(*settings, {clock, random, log, *socket}, complaints);

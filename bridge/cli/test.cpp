@@ -80,9 +80,9 @@ int test_there(const Args& args, const Settings& settings) {
 }  // namespace
 
 int run_test(const Args& args) {
-    auto settings = load_settings(args);
-    if (!settings) return kConfiguration;
     Complaints complaints;
+    auto settings = load_settings(args, complaints);
+    if (!settings) return kConfiguration;
     const auto plan = make_plan(std::move(*settings), {}, complaints);
     if (!complaints.empty()) {
         for (const auto& line : complaints.lines()) std::cerr << line << "\n";

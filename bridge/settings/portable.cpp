@@ -118,15 +118,19 @@ private:
     bool is_secret(const Path& above, const Member& member) const {
         if (!is_literal(*member.value)) return false;
         if (is_in(above, "config")) return is_hidden_(adapter_, "config", member.key);
-        const bool ours = !std::any_of(above.begin(), above.end(), [](const auto& each) { return each == "params"; });
-        return ours && is_one_of(secret_keys(), member.key);
+        if (above == Path{"credentials"} && member.key == "key") return true;
+        const bool theirs = std::any_of(above.begin(), above.end(), [](const auto& each) {
+            return each == "params" || each == "config" || each == "headers" || each == "query";
+        });
+        return !theirs && member.key != "key" && is_one_of(secret_keys(), member.key);
     }
 
     bool is_left_out(const Path& above, const Member& member) const {
         if (!is_literal(*member.value)) return false;
         if (is_in(above, "params")) return is_hidden_(adapter_, "params", member.key);
+        if (above.empty() || (above.back() != "headers" && above.back() != "query")) return false;
         const auto name = to_lower(member.key);
-        return !above.empty() && above.back() == "headers" &&
+        return is_one_of(secret_keys(), name) ||
                std::find(kLogInHeaders.begin(), kLogInHeaders.end(), name) != kLogInHeaders.end();
     }
 
@@ -170,7 +174,7 @@ private:
 }  // namespace
 
 const std::vector<std::string>& secret_keys() {
-    static const std::vector<std::string> kKeys = {"hook_token", "password", "secret", "token", "verify_token"};
+    static const std::vector<std::string> kKeys = {"hook_token", "key", "password", "secret", "token", "verify_token"};
     return kKeys;
 }
 

@@ -219,7 +219,7 @@ class Elsewhere(Base):
         self.fake.usual = says(answer("200 OK", b"{}"))
         folder = self.world.folder
         self.own_adapter(InUse.ADAPTER)
-        self.start({"there": {"adapter": "mine", "config": {"url": "{fake}"}, "credentials": {"token": "S3CR3T-literal"}},
+        self.start({"there": {"adapter": "mine", "config": {"url": "{fake}"}, "task": "go", "credentials": {"token": "S3CR3T-literal"}},
                     "stored": {"adapter": "mine", "config": {"url": "{fake}"}, "credentials": "main"},
                     "with-login": {"adapter": "http", "config": {"url": self.fake.url.replace("//", "//u:S3CR3T-login@")}}},
                    [{"channel": "Object", "to": ["there"]}], more=f", {folder}/adapters")

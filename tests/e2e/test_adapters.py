@@ -478,6 +478,27 @@ class Parameters(Base):
         self.assertEqual(len(self.fake.seen), before, "something was sent")
 
 
+class Start(Base):
+    def test_I2_what_check_refuses_the_bridge_refuses_to_start_with_in_the_same_words(self):
+        for target, routes, words in (({"adapter": "nope"}, [], "unknown adapter nope"),
+                                      (TARGETS["github"] | {"task": "creat_issue"}, [], "has no task `creat_issue`"),
+                                      (TARGETS["github"] | {"tsak": "x"}, [], "unknown key"),
+                                      (TARGETS["github"] | {"credentials": {}}, [], "token: missing"),
+                                      (TARGETS["jira"] | {"config": {}}, [], "url: missing"),
+                                      (TARGETS["github"], [{"channel": "Object", "to": "there"}], "names none")):
+            with self.subTest(words):
+                with World() as self.world:
+                    with self.assertRaises(AssertionError):
+                        self.start({"there": target}, routes)
+                    bridge, = self.world.processes
+                    bridge.must_end_well = False
+                    self.assertEqual(bridge.process.returncode, 2)
+                    told = (self.world.folder / "orbridge.log").read_text()
+                    self.assertIn(words, told)
+                    checked = subprocess.run([binary(), "check", "--config", str(self.world.folder / "orbridge.yaml")], capture_output=True, text=True, timeout=120)
+                    self.assertEqual((checked.returncode, checked.stdout), (2, told))
+
+
 class Schema(unittest.TestCase):
     """config/adapter.schema.json, for editors."""
 

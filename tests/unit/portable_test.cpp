@@ -2,12 +2,11 @@
 #include "bridge/settings/portable.h"
 
 #include <boost/test/unit_test.hpp>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "bridge/core/json.h"
 #include "bridge/settings/config_node.h"
+#include "tests/support/recorded.h"
 
 namespace orbridge {
 namespace {
@@ -39,8 +38,7 @@ void collect(const Json& schema, std::set<std::string>& keys) {
 BOOST_AUTO_TEST_SUITE(portable_)
 
 BOOST_AUTO_TEST_CASE(K13_the_secret_keys_are_those_that_can_also_come_from_a_file) {
-    std::ifstream file(ORBRIDGE_ROOT "/config/orbridge.schema.json");
-    const auto schema = JsonDocument::parse({std::istreambuf_iterator<char>(file), {}});
+    const auto schema = JsonDocument::parse(testing::read_file(ORBRIDGE_ROOT "/config/orbridge.schema.json"));
     BOOST_REQUIRE(schema);
     std::set<std::string> keys;
     collect((*schema)->root(), keys);
@@ -53,6 +51,7 @@ BOOST_AUTO_TEST_CASE(K13_secrets_become_files_to_be_given_and_all_else_stays) {
 listen: 127.0.0.1:0
 store: postgresql://orbridge:S3CR3T-db@db.example/orbridge
 adapters: {folders: [mine, /srv/more], allow: [10.0.0.0/8]}
+credentials: {key: [S3CR3T-key]}
 sources:
   cloud:
     type: openregister
@@ -64,6 +63,7 @@ sources:
     type: http
     token_file: kept/as/it/is
     headers: {Authorization: "Bearer S3CR3T-header", Accept: text/plain, X-Api-Key: "${KEY}"}
+    query: {token: S3CR3T-query, page: "1"}
     oauth2: {credentials: desk, token_url: "https://a.example/token"}
 targets:
   chat:
@@ -84,6 +84,9 @@ adapters:
   folders: [adapters]
   allow:
     - "10.0.0.0/8"
+credentials:
+  key_file:
+    - "secrets/credentials.key.0"
 sources:
   cloud:
     type: openregister
@@ -99,6 +102,8 @@ sources:
     headers:
       Accept: "text/plain"
       X-Api-Key: "${KEY}"
+    query:
+      page: 1
     oauth2:
       credentials: desk
       token_url: "https://a.example/token"
@@ -129,11 +134,13 @@ routes:
     event_name: "created:.*"
 )");
     const std::vector<std::string> wanted = {"store: who logs in",
+                                             "secrets/credentials.key.0",
                                              "sources.cloud.url: who logs in",
                                              "secrets/sources.cloud.password",
                                              "secrets/sources.cloud.secret.0",
                                              "secrets/sources.cloud.secret.1",
                                              "sources.api.headers.Authorization",
+                                             "sources.api.query.token",
                                              "targets.chat.params.code",
                                              "secrets/targets.chat.config.pin",
                                              "secrets/targets.script.token"};
@@ -144,13 +151,13 @@ routes:
 }
 
 BOOST_AUTO_TEST_CASE(K13_what_is_written_reads_the_same) {
-    std::ifstream file(ORBRIDGE_ROOT "/config/orbridge.yaml");
-    const auto made = taken({std::istreambuf_iterator<char>(file), {}});
+    const auto made = taken(testing::read_file(ORBRIDGE_ROOT "/config/orbridge.yaml"));
     const auto again = taken(made.yaml);
     BOOST_TEST(again.yaml == made.yaml);
     BOOST_TEST(again.wanted.empty());
     Complaints complaints;
-    const auto odd = ConfigNode::parse(taken("a: \"x: y # z\\t\\\"\\\\é\"\nb: ['- c', ~, {}]\n").yaml, "o.yaml", complaints);
+    const auto odd =
+        ConfigNode::parse(taken("a: \"x: y # z\\t\\\"\\\\é\"\nb: ['- c', ~, {}]\n").yaml, "o.yaml", complaints);
     BOOST_TEST(odd.text("a") == "x: y # z\t\"\\é");
     BOOST_TEST(odd["b"].items().front().as_text().value() == "- c");
     BOOST_TEST(complaints.empty());
