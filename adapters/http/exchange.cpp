@@ -45,7 +45,8 @@ Result<std::string> address(const ExchangeSpec& spec, const Writing& writing, co
         if (!path) return path.error();
         url += *path;
     }
-    if (url_fault(url)) return wrong("the address is no http or https URL");  // and may be a secret
+    // Whoever shows it masks it.
+    if (url_fault(url)) return wrong("`" + on_one_line(url) + "` is no http or https URL");
     const auto query = pairs_of(spec.query, scope);
     if (!query) return query.error();
     if (!query->empty()) url += (url.find('?') == std::string::npos ? '?' : '&') + *query;

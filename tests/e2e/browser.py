@@ -1,12 +1,15 @@
 """A headless Chromium, spoken to over two pipes in its DevTools protocol (messages of JSON, each ended by a zero byte)."""
 
+import contextlib
 import json
 import os
 import pathlib
 import select
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -22,15 +25,17 @@ class Browser:
     """One page. Leaving it ends the browser."""
 
     def __init__(self, folder):
+        # Its helpers may write there to their very end.
+        self.profile = tempfile.TemporaryDirectory(prefix="orbridge-browser-", ignore_cleanup_errors=True)
         to_read, self.write_end = os.pipe()
         self.read_end, to_write = os.pipe()
         # The protocol's ends are the descriptors 3 and 4 there, whatever numbers they have here.
         command = [found(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                    "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                   f"--user-data-dir={pathlib.Path(folder) / 'profile'}", "--remote-debugging-pipe", "about:blank"]
+                   f"--user-data-dir={self.profile.name}", "--remote-debugging-pipe", "about:blank"]
         place = f"import os, sys; os.dup2({to_read}, 100); os.dup2({to_write}, 101); os.dup2(100, 3); os.dup2(101, 4); os.execvp(sys.argv[1], sys.argv[1:])"
         self.log = open(pathlib.Path(folder) / "browser.log", "ab")
-        self.process = subprocess.Popen([sys.executable, "-c", place, *command], pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([sys.executable, "-c", place, *command], pass_fds=(to_read, to_write), start_new_session=True, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         os.close(to_read)
         os.close(to_write)
         self.buffer, self.count, self.events, self.session = b"", 0, [], None
@@ -41,13 +46,11 @@ class Browser:
 
     def close(self):
         os.close(self.write_end)
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # a session of its own, with all its helpers
+        self.process.wait()
         os.close(self.read_end)
+        self.profile.cleanup()
         self.log.close()
 
     def receive(self, deadline):

@@ -109,6 +109,7 @@ class Secrets(Base):
                                 ("s3", {"access_key_id": 5, "secret_access_key": ["S3CR3T-list-k9"]})):
             answers.append(self.bridge.api(f"/api/v1/adapters/{adapter}/test", "POST", {"credentials": values, "config": {}})[1])
             answers.append(self.store(adapter, "wrong", values)[1])
+        self.assertIn("`***` is no http or https URL", json.dumps(answers))
         self.collect(answers)
 
     def collect(self, answers):

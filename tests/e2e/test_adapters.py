@@ -499,6 +499,81 @@ class Start(Base):
                     self.assertEqual((checked.returncode, checked.stdout), (2, told))
 
 
+PLACES = """name: places
+base_url: "{{config.url}}"
+config: [{ name: url, type: string, required: true }]
+test: { request: { path: / } }
+tasks:
+  go:
+    params:
+      - { name: v, type: string }
+      - { name: n, type: number }
+      - { name: o, type: object }
+    request:
+      method: POST
+      path: "/begin/{{params.v}}/end"
+      query: { q: "{{params.v}}", m: "<{{params.v}}>" }
+      headers: { X-Value: "{{params.v}}", X-Mixed: "<{{params.v}}>" }
+      json: { v: "{{params.v}}", "mixed {{x}}": "<{{params.v}}>", n: "{{params.n}}", o: "{{params.o}}", t: "n={{params.n}}" }
+  form:
+    params: [{ name: v, type: string }]
+    request: { method: POST, path: /form, form: { a: "{{params.v}}", b: "x" } }
+"""
+
+
+class Templates(Base):
+    def test_I6_I7_a_value_stays_one_value_wherever_it_stands_and_keeps_its_type(self):
+        self.start({"places": {"adapter": "places", "config": {"url": "{fake}"}}}, more=self.own_adapter(PLACES))
+        for value in ('a/b?c=d&é"\r\nX: y', "../../admin", "%2e%2e%2f", "{{config.url}}", "'; DROP TABLE x; --", "a b+c#d;e", "x\u2028\x00\x1fy"):
+            with self.subTest(value):
+                self.assertTrue(self.run_task("places", "go", {"v": value, "n": 5, "o": {"k": [1.50, None]}})["success"])
+                head, _, body = self.fake.seen[-1].decode().partition("\r\n\r\n")
+                first, *lines = head.split("\r\n")
+                path, _, query = first.split(" ")[1].partition("?")
+                self.assertEqual([urllib.parse.unquote(part) for part in path.split("/")], ["", "begin", value, "end"])
+                self.assertEqual(urllib.parse.parse_qsl(query, keep_blank_values=True), [("q", value), ("m", f"<{value}>")])
+                headers = [line.split(": ", 1) for line in lines]
+                self.assertEqual(sorted(name for name, _ in headers), ["Accept", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Mixed", "X-Value"])
+                self.assertEqual(json.loads(body), {"v": value, "mixed {{x}}": f"<{value}>", "n": 5, "o": {"k": [1.5, None]}, "t": "n=5"})
+                self.assertTrue(self.run_task("places", "form", {"v": value})["success"])
+                self.assertEqual(urllib.parse.parse_qsl(self.fake.seen[-1].decode().partition("\r\n\r\n")[2]), [("a", value), ("b", "x")])
+        before = len(self.fake.seen)
+        for value in ("", ".", ".."):
+            self.assertFalse(self.run_task("places", "go", {"v": value})["success"], value)
+        self.assertEqual(len(self.fake.seen), before)
+
+
+class InUse(Base):
+    def test_K4_a_401_in_use_makes_stored_credentials_invalid_and_a_success_valid_again(self):
+        target = TARGETS["github"] | {"credentials": "main", "task": "create_issue", "params": {"repo": "a/b", "title": "T"}, "retry": {"schedule": ["1ms"], "floor": "1ms", "jitter": 0}}
+        self.fake.usual = says(said({"message": "Bad credentials"}, "401 Unauthorized"))
+        self.start({"github": target}, [{"channel": "Object", "to": "github"}])
+        self.assertEqual(self.store("github", "main", {"token": "S3CR3T-github"})[0], 200)
+        row = lambda: self.bridge.api("/api/v1/credentials")[1]["credentials"][0]
+        self.assertIsNone(row()["is_valid"])
+        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
+        self.assertEqual(status, 202, text)
+        until("refused", lambda: row()["is_valid"] is False)
+        self.assertIn("Bad credentials", row()["message"])
+        self.fake.usual = says(said({"number": 1, "html_url": "x"}, "201 Created"))
+        self.assertTrue(self.run_task("github", "create_issue", {"repo": "a/b", "title": "T"})["success"])
+        self.assertTrue(row()["is_valid"])
+
+    def test_K4_K5_a_test_stores_its_verdict_only_for_what_is_stored_and_posts_nothing(self):
+        self.fake.usual = says(said({"ok": False, "error": "invalid_auth"}))
+        self.start({"chat": TARGETS["slack-bot"] | {"credentials": "main"}})
+        self.assertEqual(self.store("slack", "main", {"bot_token": "S3CR3T-bot"})[0], 200)
+        row, = self.bridge.api("/api/v1/credentials")[1]["credentials"]
+        tested = self.bridge.api(f"/api/v1/credentials/{row['id']}/test", "POST", {})[1]
+        self.assertEqual((tested["success"], "invalid_auth" in tested["message"]), (False, True))
+        row, = self.bridge.api("/api/v1/credentials")[1]["credentials"]
+        self.assertEqual((row["is_valid"], "validated_at" in row), (False, True))
+        self.fake.usual = says(said({"ok": True, "user": "u", "team": "t"}))
+        self.assertTrue(self.bridge.api(f"/api/v1/credentials/{row['id']}/test", "POST", {})[1]["success"])
+        self.assertTrue(self.bridge.api("/api/v1/credentials")[1]["credentials"][0]["is_valid"])
+        self.assertEqual({request.split(b" ")[1] for request in self.fake.seen}, {b"/api/auth.test"})
+
+
 class Schema(unittest.TestCase):
     """config/adapter.schema.json, for editors."""
 
