@@ -29,6 +29,11 @@ struct Server {
     std::string sslmode, ca_file;
 };
 
+struct FinishConnection {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using ConnectionPtr = std::unique_ptr<PGconn, FinishConnection>;
+
 /// A file descriptor that becomes readable when a stop is asked for.
 class StopSignal {
 public:
@@ -53,6 +58,9 @@ public:
     Connection(Time until, std::stop_token stop);
 
     Failed connect(const Server& server, Time until);
+    /// Instead of connecting: one that an earlier task has left well, and how to leave this one.
+    void adopt(ConnectionPtr connection) { connection_ = std::move(connection); }
+    ConnectionPtr leave() { return std::move(connection_); }
     /// Text that is ours, one statement or several.
     Failed command(const std::string& text);
     /// The one statement that execute() runs. Learns the types of its values.
@@ -76,9 +84,6 @@ public:
 
 private:
     enum class Waited { Ready, Timeout, Stopped };
-    struct Finish {
-        void operator()(PGconn* connection) const { PQfinish(connection); }
-    };
     struct Clear {
         void operator()(PGresult* result) const { PQclear(result); }
     };
@@ -99,7 +104,7 @@ private:
     const Time until_;
     const std::stop_token stop_token_;
     StopSignal stop_;
-    std::unique_ptr<PGconn, Finish> connection_;
+    ConnectionPtr connection_;
     std::vector<unsigned> types_;
     bool committing_ = false, reading_ = false;
 };

@@ -68,6 +68,13 @@ NativeEnd end_with(const std::string& task, const Connection::Answer& answer) {
     return {.is = Is::Done, .message = message_of(task, answer), .data = json.end().text(), .answered = true};
 }
 
+/// Equal for runs that may have the same connection. Not a text to be shown.
+std::string login_of(const NativeRun& run) {
+    std::string all(run.credentials.raw());
+    for (const auto* name : {"host", "port", "database", "sslmode"}) all.append(1, '\n').append(run.config[name].raw());
+    return sha256(all);
+}
+
 }  // namespace
 
 std::string statements_fault(const Json& config) {
@@ -154,10 +161,39 @@ NativeEnd PostgresqlTasks::test(Connection& connection) {
     return {.is = Is::Done, .message = "Connected to PostgreSQL " + connection.version(), .answered = true};
 }
 
+// ---- on which connection
+
+/// Nothing: there was none, or the server had closed it, which is seen only now. Then nothing was done.
+std::optional<NativeEnd> PostgresqlTasks::on_idle(const NativeRun& run, const std::string& login) const {
+    auto idle = idle_.take(login);
+    if (!idle) return std::nullopt;
+    Connection connection(run.until, run.stop);
+    connection.adopt(std::move(idle));
+    auto end = in_transaction(run, connection);
+    const bool was_closed = end.is == Is::Trouble && !end.answered && !end.unclear && !run.stop.stop_requested();
+    if (was_closed) return std::nullopt;
+    leave(run, end, login, connection);
+    return end;
+}
+
+/// A statement of somebody's own may have changed more than rows: what the session is set to, for one.
+void PostgresqlTasks::leave(const NativeRun& run, const NativeEnd& end, const std::string& login,
+                            Connection& connection) const {
+    if (end.is == Is::Done && run.task != "execute" && !run.address_from_others) idle_.keep(login, connection.leave());
+}
+
 NativeEnd PostgresqlTasks::run(const NativeRun& run) const {
+    const bool is_test = run.task == "test";
+    const auto login = is_test ? std::string() : login_of(run);
+    if (!is_test && !run.address_from_others) {
+        if (auto end = on_idle(run, login)) return *std::move(end);
+    }
     Connection connection(run.until, run.stop);
     if (auto failed = connect(run, connection)) return *std::move(failed);
-    return run.task == "test" ? test(connection) : in_transaction(run, connection);
+    if (is_test) return test(connection);
+    auto end = in_transaction(run, connection);
+    leave(run, end, login, connection);
+    return end;
 }
 
 }  // namespace orbridge::postgresql

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "adapters/postgresql/connection.h"
+#include "adapters/postgresql/idle_connections.h"
 #include "bridge/adapt/native.h"
 #include "bridge/deliver/outbound_policy.h"
 
@@ -22,8 +24,8 @@ struct TasksParts {
     std::string ca_file;                           ///< authorities of servers, PEM
 };
 
-/// The tasks of adapters/postgresql.yaml. Each is one transaction on a connection of its own, and is done if and only
-/// if its commit was answered: until it is sent a failure means that nothing was done.
+/// The tasks of adapters/postgresql.yaml. Each is one transaction, and is done if and only if its commit was answered:
+/// until it is sent a failure means that nothing was done.
 class PostgresqlTasks final : public NativeTasks {
 public:
     explicit PostgresqlTasks(TasksParts parts) : parts_(std::move(parts)) {}
@@ -33,11 +35,14 @@ private:
     using Failed = Connection::Failed;
     Failed connect(const NativeRun& run, Connection& connection) const;
     Failed find(const NativeRun& run, Connection::Time until, std::vector<Server>& servers) const;
+    std::optional<NativeEnd> on_idle(const NativeRun& run, const std::string& login) const;
+    void leave(const NativeRun& run, const NativeEnd& end, const std::string& login, Connection& connection) const;
     static NativeEnd test(Connection& connection);
     static NativeEnd in_transaction(const NativeRun& run, Connection& connection);
     static Failed done(const NativeRun& run, Connection& connection, Connection::Answer& answer);
 
     const TasksParts parts_;
+    mutable IdleConnections idle_;
 };
 
 /// What is wrong with the `statements` of a target, or nothing.

@@ -56,6 +56,7 @@ REGISTRY = """  registry:
       statements:
         by_status: "SELECT uuid, data, active FROM (SELECT uuid, data, true AS active FROM openregister_objects) x WHERE data->>'status' = $1 ORDER BY uuid"
         slow: "SELECT pg_sleep(60)"
+        backend: "SELECT pg_backend_pid() AS pid"
         write: "INSERT INTO mirrored (uuid, amount) VALUES ($1, $2) RETURNING amount"
     credentials: {credentials}
     task: upsert
@@ -390,6 +391,24 @@ class Postgresql(Servers):
         dead = self.ended(event, "registry", "dead")
         self.assertEqual(len(dead["tries"]), 1)
         self.assertIn("23505", dead["tries"][0]["reason"])
+
+    def test_connections_are_used_again_and_one_that_was_closed_costs_nothing(self):
+        self.start(self.registry(), self.ROUTE)
+
+        def backend():
+            result = self.run_task("registry", "query", statement="backend")
+            self.assertTrue(result["success"], result)
+            return result["data"]["rows"][0]["pid"]
+
+        first = backend()
+        self.assertEqual(backend(), first)
+        self.postgres.sql(f"SELECT pg_terminate_backend({first})")
+        until("it has gone", lambda: self.postgres.sql(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {first}") == ["0"])
+        second = backend()
+        self.assertNotEqual(second, first)
+        result = self.run_task("registry", "execute", statement="backend")
+        self.assertEqual(result["data"]["rows"][0]["pid"], second)
+        self.assertNotEqual(backend(), second)  # whoever ran a statement of their own leaves it to nobody
 
     def test_I11_a_statement_that_takes_too_long_ends_in_time(self):
         self.start(self.registry().replace("    task: upsert", "    timeout: 500ms\n    task: upsert"), self.ROUTE)
