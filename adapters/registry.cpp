@@ -6,6 +6,7 @@
 #include "adapters/http/recipe.h"
 #include "adapters/postgresql/tasks.h"
 #include "adapters/smtp/tasks.h"
+#include "adapters/windmill/arguments.h"
 #include "adapters/windmill/recipe.h"
 #include "adapters/windmill/settings.h"
 #include "bridge/adapt/native.h"
@@ -69,18 +70,25 @@ std::unique_ptr<Recipe> make_native(const TargetSettings& target, AdapterUse use
     return std::make_unique<NativeRecipe>(std::move(use), limits, native.make(box, hooks));
 }
 
+/// Windmill reads `$var:…` in a text as a reference (windmill.md §2.4).
+Result<std::string> guard_windmill(const std::string& json, bool is_payload) {
+    auto arguments = windmill::disarm(json, windmill::Interpolation::Neutralise, is_payload);
+    if (!arguments) return arguments.error();
+    return std::move(arguments->json);
+}
+
 /// A target of an adapter that is declared in a file.
 std::unique_ptr<Recipe> make_declared(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                       const std::shared_ptr<const Adapter>& adapter, const AdapterBox& box,
                                       const AdapterHooks& hooks) {
-    if (adapter->is_native())
-        return make_native(target, AdapterUse(target, routes, adapter, hooks.credentials), box, hooks);
+    AdapterUse use(target, routes, adapter, hooks.credentials);
+    if (adapter->guard == "windmill") use.set_guard(guard_windmill);
+    if (adapter->is_native()) return make_native(target, std::move(use), box, hooks);
     http_tasks::TaskLimits limits{.connect_timeout = target.connect_timeout};
     if (target.node["timeout"].present()) limits.timeout = target.timeout;
     if (target.node["answer_bytes_max"].present()) limits.answer_bytes_max = target.answer_bytes_max;
     auto now = hooks.now ? hooks.now : [] { return SystemClock().now(); };
-    return std::make_unique<http_tasks::TaskRecipe>(AdapterUse(target, routes, adapter, hooks.credentials), limits,
-                                                    box.policy, std::move(now));
+    return std::make_unique<http_tasks::TaskRecipe>(std::move(use), limits, box.policy, std::move(now));
 }
 
 // What speaks HTTP needs no code: a file in adapters/, see docs/integrations.md.

@@ -80,7 +80,9 @@ Result<HttpRequest> TaskRecipe::request_for(const Delivery& delivery, const std:
     if (!params) return wrong(ready->mask(params.error().message));
     auto& scope = ready->scope;
     if (auto set = scope.set("params", *params); !set) return set.error();
-    if (auto set = scope.set("event", event_json(delivery)); !set) return set.error();
+    const auto event = use_.event_of(delivery);
+    if (!event) return wrong(ready->mask(event.error().message));
+    if (auto set = scope.set("event", *event); !set) return set.error();
     if (auto set = scope.set("delivery", R"({"id":)" + json_string(delivery.id.value) + "}"); !set) return set.error();
     const auto* spec = choose(task->steps.front(), scope);
     if (spec == nullptr) return wrong("none of the ways of " + task->name + " fits these credentials");

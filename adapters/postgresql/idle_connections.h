@@ -12,7 +12,8 @@ namespace orbridge::postgresql {
 /// Connections that tasks have left, for the next one: few, and not for long. Safe from any thread.
 class IdleConnections {
 public:
-    /// One that was kept for this server and login. Nothing: there is none that looks well. Those of another are closed.
+    /// One that was kept for this server and login. Nothing: there is none that looks well. Those of another are
+    /// closed.
     ConnectionPtr take(const std::string& login);
     void keep(const std::string& login, ConnectionPtr connection);
 

@@ -100,6 +100,9 @@ struct Adapter {
     std::vector<std::pair<std::string, ValueTemplate>> headers;
     Fields credentials;
     Fields config;
+    /// What of events has to be kept from being more than a text on the other side: `windmill` (its `$var:…`), or
+    /// `none`.
+    std::string guard;
     Task test;
     std::map<std::string, Task, std::less<>> tasks;
 

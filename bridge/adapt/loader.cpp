@@ -98,6 +98,7 @@ private:
 
     void read_http(Adapter& made) {
         made.base_url = optional_template(node_["base_url"], known_);
+        made.guard = node_.word("guard", {"none", "windmill"}, "none");
         made.auth = read_auth(node_["auth"]);
         made.headers = named(node_["headers"], known_);
         const auto test = node_["test"];

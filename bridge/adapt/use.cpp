@@ -294,12 +294,25 @@ Result<std::string> AdapterUse::checked(const Task& task, const std::string& par
     return with_defaults(task.params, (*document)->root());
 }
 
+Result<std::string> AdapterUse::event_of(const Delivery& delivery) const {
+    if (!guard_) return event_json(delivery);
+    auto guarded = delivery;
+    if (!guarded.event.payload.empty()) {
+        auto payload = guard_(guarded.event.payload, true);
+        if (!payload) return payload.error();
+        guarded.event.payload = *std::move(payload);
+    }
+    return guard_(event_json(guarded), false);
+}
+
 Result<std::string> AdapterUse::params_for(const Delivery& delivery, const std::string& route) const {
     const auto* assigned = assignment(route);
     if (assigned == nullptr)
         return Error{Error::Kind::Invalid, "no task is configured for this target on route " + route};
     Scope scope;
-    if (auto set = scope.set("event", event_json(delivery)); !set) return set.error();
+    const auto event = event_of(delivery);
+    if (!event) return event.error();
+    if (auto set = scope.set("event", *event); !set) return set.error();
     JsonWriter json;
     json.object().member("id", delivery.id.value).end();
     if (auto set = scope.set("delivery", json.text()); !set) return set.error();

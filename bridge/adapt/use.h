@@ -63,6 +63,13 @@ public:
     /// from who knows whom. Invalid: what is wrong with it.
     static Result<AdapterUse> trial(std::shared_ptr<const Adapter> adapter, const Json& config);
 
+    /// What an event's payload, and then its whole record, is passed through before templates see it: JSON comes back
+    /// without what the other side would act upon. Set before the first use.
+    using Guard = std::function<Result<std::string>(const std::string& json, bool is_payload)>;
+    void set_guard(Guard guard) { guard_ = std::move(guard); }
+    /// The record of an event as templates see it. Invalid: the guard refuses it.
+    Result<std::string> event_of(const Delivery& delivery) const;
+
     const Adapter& adapter() const { return *adapter_; }
     bool is_trial() const { return target_.value.empty(); }
     const TargetId& target() const { return target_; }
@@ -107,6 +114,7 @@ private:
     TargetId target_;
     std::shared_ptr<const Adapter> adapter_;
     CredentialAccess access_;
+    Guard guard_;
     std::string base_url_;
     std::string stored_;
     Secret inline_;       ///< JSON

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "bridge/api/in_use.h"
 #include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
 
@@ -54,15 +55,6 @@ std::shared_ptr<const Recipe> find(const Recipes& recipes, const std::string& ta
     return found == recipes.end() ? nullptr : found->second;
 }
 
-Answer in_use(const std::vector<std::string>& users) {
-    JsonWriter json;
-    json.object().key("error").object().member("code", "conflict");
-    json.member("message", "in use by " + join(users, ", ")).key("users").array();
-    for (const auto& user : users) json.value(user);
-    json.end().end().end();
-    return {.status = 409, .body = json.text()};
-}
-
 }  // namespace
 
 Answer AdaptersApi::list(const InboundRequest& request) const {
@@ -87,7 +79,7 @@ Answer AdaptersApi::remove(const InboundRequest& request, const std::string& ada
         if (runner != nullptr && runner->use().adapter().name == adapter) users.push_back("target " + id.value);
     }
     for (auto& each : parts_.kept(adapter)) users.push_back(std::move(each));
-    if (!users.empty()) return in_use(users);
+    if (!users.empty()) return in_use_answer(users);
     const auto& file = found->second->file;
     std::error_code trouble;
     const bool removed = std::filesystem::remove(file, trouble);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bridge/api/in_use.h"
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
@@ -229,14 +230,7 @@ Answer CredentialsApi::remove(const InboundRequest& request, const std::string& 
     const auto users = parts_.adapters.users(row->adapter, row->name);
     const auto global = row_of({row->adapter, row->name, "global"});
     const bool another = row->scope != "global" && global && !global->sealed.empty();
-    if (!users.empty() && !another) {
-        JsonWriter json;
-        json.object().key("error").object().member("code", "conflict");
-        json.member("message", "in use by " + join(users, ", ")).key("users").array();
-        for (const auto& user : users) json.value(user);
-        json.end().end().end();
-        return {.status = 409, .body = json.text()};
-    }
+    if (!users.empty() && !another) return in_use_answer(users);
     if (const auto removed = parts_.book.remove(id); !removed) return error_answer(removed.error());
     const auto name = name_of({row->adapter, row->name, row->scope});
     parts_.log.info("admin.credentials_removed", {{"credentials", name}});

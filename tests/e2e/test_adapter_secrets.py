@@ -10,9 +10,9 @@ import urllib.parse
 
 import jsonschema
 
-from harness import CAPTURES, SECRET, binary, call, send_capture, until
+from harness import SECRET, binary, call, until
 from test_adapters import CASES, Base
-from test_hostile_sinks import answer, says
+from test_hostile_sinks import Sink, answer, says
 
 # With characters that every encoding writes in another way. What is looked for is the beginning.
 PLANTED = 'S3CR3T-{}-k9 "é/+&=%\\'
@@ -27,8 +27,36 @@ TARGETS = {
     "s3": ("s3", {"config": {"endpoint": "{fake}", "bucket": "zaken"}}, {"access_key_id": "AKIA", "secret_access_key": PLANTED}),
     "http": ("http", {"config": {"url": "{fake}/in"}}, {"token": PLANTED}),
     "openregister": ("openregister", {"config": {"url": "{fake}"}}, {"user": "bot", "password": PLANTED}),
+    "postgresql": ("postgresql", {"config": {"host": "127.0.0.1", "port": "{postgresql}", "database": "zaken", "sslmode": "disable"}}, {"user": "bot", "password": PLANTED}),
+    "smtp": ("smtp", {"config": {"host": "127.0.0.1", "port": "{smtp}", "from": "a@b.example"}}, {"user": "bot", "password": PLANTED}),
     "windmill": ("windmill", {"config": {"url": "{fake}", "workspace": "main"}}, {"token": PLANTED}),
 }
+
+# Of what is not HTTP, tasks to fail.
+NATIVE = {"postgresql": [("postgresql", "upsert", {"table": "t", "key": {"id": 1}, "values": {"a": "b"}}), ("postgresql", None, {})],
+          "smtp": [("smtp", "send_email", {"to": ["c@d.example"], "subject": "S", "text": "T"}), ("smtp", None, {})]}
+
+
+def cases_of(name):
+    """(task, params) of every task of the target's adapter, and None for its test."""
+    return [case[1:3] for case in (*CASES.values(), *NATIVE.get(name, [])) if case[0] == name]
+
+
+def greedy_postgresql(connection):
+    """Asks for the password as it is, and quotes it in the error."""
+    def take():
+        return connection.recv(int.from_bytes(connection.recv(4), "big") - 4)
+    take()
+    connection.sendall(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+    connection.recv(1)
+    said = b"SFATAL\0VFATAL\0C28P01\0Mno " + take().rstrip(b"\0") + b" here\0\0"
+    connection.sendall(b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+
+
+def rude_smtp(connection):
+    connection.sendall(b"220 hello\r\n")
+    while line := connection.recv(4096):
+        connection.sendall(b"554 no " + line)
 
 
 def filled(values, name, fake):
@@ -64,10 +92,16 @@ class Secrets(Base):
 
     def begin(self):
         """Each target twice: with its credentials in the configuration, and with stored ones."""
-        self.secrets, targets = [], {}
+        targets, ports = {}, {}
+        for name, act in (("postgresql", greedy_postgresql), ("smtp", rude_smtp)):
+            sink = Sink(act)
+            self.addCleanup(sink.close)
+            ports[name] = sink.port
         for name, (adapter, more, values) in TARGETS.items():
+            if name in ports:
+                more["config"]["port"] = ports[name]
             own = {"adapter": adapter} | more | {"retry": {"schedule": []}, "timeout": "60s"}
-            _, task, params, _, _ = next(case for case in CASES.values() if case[0] == name and case[1])
+            task, params = next(case for case in cases_of(name) if case[0])
             targets[name] = own | {"task": task, "params": params, "credentials": filled(values, name, self.fake.url)}
             targets[name + "-stored"] = own | {"task": task, "params": params, "credentials": name}
         self.start(targets, [{"channel": "Object", "to": list(targets)}], allow="127.0.0.0/8")
@@ -84,24 +118,22 @@ class Secrets(Base):
             self.fake.usual = quoting(status)
             for target in targets:
                 name = target.removesuffix("-stored")
-                for case in CASES.values():
-                    if case[0] != name:
-                        continue
-                    if case[1] is None:
+                for task, params in cases_of(name):
+                    if task is None:
                         answers.append(self.bridge.api(f"/api/v1/targets/{target}/test", "POST", {})[1])
                     else:
-                        answers.append(self.run_task(target, case[1], case[2]))
+                        answers.append(self.run_task(target, task, params))
             for name, (adapter, more, values) in TARGETS.items():
                 body = {"credentials": filled(values, name, self.fake.url), "config": json.loads(json.dumps(more.get("config", {})).replace("{fake}", self.fake.url))}
                 if "base_url" not in more:
                     answers.append(self.bridge.api(f"/api/v1/adapters/{adapter}/test", "POST", body)[1])
-            if status.startswith(("400", "500")):
-                capture = CAPTURES / "ObjectCreatedEvent.standard.http"
-                answers.append(send_capture(self.bridge.port, capture, "/ingest/openregister", replace=None)[1])
+            if status.startswith("400"):
+                self.send_event()
         for row in self.bridge.api("/api/v1/credentials")[1]["credentials"]:
             answers.append(self.bridge.api(f"/api/v1/credentials/{row['id']}/test", "POST", {})[1])
         self.bridge.settled()
         self.assertIn("***", json.dumps(answers), "the fakes' quotes are there, without the secrets")
+        self.assertIn("no *** here", json.dumps(answers), "PostgreSQL's as well")
         self.assertGreater(len(self.fake.seen), 200)
         # Wrong addresses, and values that do not fit.
         for adapter, values in (("slack", {"webhook_url": "https://S3CR3T-wrong-k9 x/"}), ("slack", {"webhook_url": "S3CR3T-none-k9"}),
@@ -171,7 +203,7 @@ class InUse(Base):
               "credentials: [{ name: token, type: password, required: true }]\nauth: { bearer: '{{credentials.token}}' }\n" \
               "test: { request: { path: / } }\ntasks: { go: { request: { path: /go } } }\n"
 
-    def reload(self, done="reload.done"):
+    def reload(self):
         count = lambda: sum(line["message"] in ("reload.done", "reload.refused") for line in self.bridge.log_lines())
         before = count()
         os.kill(self.bridge.process.pid, signal.SIGHUP)

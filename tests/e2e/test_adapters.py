@@ -214,6 +214,10 @@ class Base(unittest.TestCase):
         self.assertTrue(result["message"])
         return result
 
+    def send_event(self):
+        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
+        self.assertEqual(status, 202, text)
+
     def try_target(self, target):
         step, = self.bridge.api(f"/api/v1/targets/{target}/test", "POST", {})[1]["steps"]
         return step
@@ -277,8 +281,7 @@ class Requests(Base):
         reset = int(time.time()) + 7200
         self.fake.usual = says(said({"message": "API rate limit exceeded"}, "403 Forbidden", "X-RateLimit-Remaining: 0", f"X-RateLimit-Reset: {reset}"))
         self.start({"github": target}, [{"channel": "Object", "to": "github"}])
-        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
-        self.assertEqual(status, 202, text)
+        self.send_event()
         delivery = until("an attempt", lambda: [each for each in self.bridge.api("/api/v1/deliveries")[1]["deliveries"] if each["attempts"] == 1])[0]
         due = time.mktime(time.strptime(delivery["due_at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
         self.assertGreaterEqual(due, reset - 1)
@@ -390,8 +393,7 @@ class Failures(Base):
         with_key = post | {"params": {"idempotency_key": "{{delivery.id}}"}}
         self.fake.acts = [says(), says()]
         self.start({"keyed": with_key}, [{"channel": "Object", "to": "keyed"}])
-        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
-        self.assertEqual(status, 202, text)
+        self.send_event()
         self.bridge.settled()
         row, = self.bridge.api("/api/v1/deliveries")[1]["deliveries"]
         self.assertEqual(row["state"], "delivered")
@@ -551,8 +553,7 @@ class InUse(Base):
         self.assertEqual(self.store("github", "main", {"token": "S3CR3T-github"})[0], 200)
         row = lambda: self.bridge.api("/api/v1/credentials")[1]["credentials"][0]
         self.assertIsNone(row()["is_valid"])
-        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
-        self.assertEqual(status, 202, text)
+        self.send_event()
         until("refused", lambda: row()["is_valid"] is False)
         self.assertIn("Bad credentials", row()["message"])
         self.fake.usual = says(said({"number": 1, "html_url": "x"}, "201 Created"))

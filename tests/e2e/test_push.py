@@ -204,7 +204,8 @@ class Vectors(PushWorld):
                 connection.sendall(b"POST /ingest/github HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
                 pour(connection, pieces)
                 self.assertIn(b" 413 ", connection.makefile("rb").readline())
-        self.assertLess(most() - before, 16 << 20)
+        if not os.environ.get("ORBRIDGE_SANITIZED"):  # which keep what was freed
+            self.assertLess(most() - before, 16 << 20)
         self.assertEqual(len(self.events()), 1)
 
     @unittest.skipUnless(shutil.which("openssl"), "makes its key and signature with openssl")

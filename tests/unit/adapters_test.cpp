@@ -326,6 +326,21 @@ BOOST_AUTO_TEST_CASE(an_answer_is_told_by_a_pattern) {
     BOOST_TEST(is_retry(answered(*made, 403, "Permission denied"), Retry::Why::Misconfigured));
 }
 
+BOOST_AUTO_TEST_CASE(what_stands_in_an_event_is_no_reference_for_windmill_and_what_is_configured_is_one) {
+    const auto made = make(
+        R"({adapter: windmill, config: {url: "https://w.example", workspace: main}, credentials: {token: S3CR3T-wm},
+        task: run_script, params: {path: f/a/b, args: {db: "$res:f/a/pg", text: "{{event.payload.text}}", all: "{{event.payload}}"}}})");
+    const auto text = written(*made, R"({"text":"$var:u/admin/secret","deep":[{"x":"$res:u/a"}],"fine":"a $var:b"})");
+    BOOST_TEST(text.substr(text.find("\n\n") + 2) ==
+               R"({"db":"$res:f/a/pg","text":" $var:u/admin/secret","all":{"text":" $var:u/admin/secret",)"
+               R"("deep":[{"x":" $res:u/a"}],"fine":"a $var:b"}})");
+    const auto whole = make(
+        R"({adapter: windmill, config: {url: "https://w.example", workspace: main}, credentials: {token: S3CR3T-wm},
+        task: run_script, params: {path: f/a/b, args: "{{event.payload}}"}})");
+    const auto override = written(*whole, R"({"_ENTRYPOINT_OVERRIDE":"other"})");
+    BOOST_TEST(override.ends_with(R"({" _ENTRYPOINT_OVERRIDE":"other"})"));
+}
+
 BOOST_AUTO_TEST_CASE(of_two_adapters_of_one_name_the_config_tells_which) {
     const auto native =
         make(R"({adapter: windmill, url: "https://w.example/api/w/main/jobs/run/p/f/a/b", token: S3CR3T-wm})");
