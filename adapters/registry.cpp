@@ -59,7 +59,7 @@ const std::map<std::string, NativeKind, std::less<>>& natives() {
 
 std::unique_ptr<Recipe> make_native(const TargetSettings& target, AdapterUse use, const AdapterBox& box,
                                     const AdapterHooks& hooks) {
-    NativeLimits limits{.connect_timeout = target.connect_timeout};
+    NativeLimits limits{.connect_timeout = target.connect_timeout, .stopping = hooks.stopping};
     if (target.node["timeout"].present()) limits.timeout = target.timeout;
     if (target.node["answer_bytes_max"].present()) limits.answer_bytes_max = target.answer_bytes_max;
     const auto& native = natives().at(use.adapter().kind);
@@ -124,8 +124,9 @@ Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapt
     auto use = AdapterUse::trial(adapter, config);
     if (!use) return use.error();
     if (adapter->is_native()) {
-        return std::unique_ptr<TaskRunner>(std::make_unique<NativeRecipe>(
-            std::move(*use), NativeLimits{}, natives().at(adapter->kind).make(box, AdapterHooks{})));
+        return std::unique_ptr<TaskRunner>(
+            std::make_unique<NativeRecipe>(std::move(*use), NativeLimits{.stopping = box.stopping},
+                                           natives().at(adapter->kind).make(box, AdapterHooks{})));
     }
     return std::unique_ptr<TaskRunner>(std::make_unique<http_tasks::TaskRecipe>(
         std::move(*use), http_tasks::TaskLimits{}, box.policy, [] { return SystemClock().now(); }));

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct AdapterHooks {
     /// Texts of an event that were changed so that the target does not act upon them: `reference`, `mended`.
     std::function<void(const TargetId& target, std::string_view what, int count)> changed{};
     CredentialAccess credentials{};
+    std::stop_token stopping{};        ///< then what is run by hand has to end soon
     std::function<TimePoint()> now{};  ///< empty: the system's clock
 };
 
@@ -30,6 +32,7 @@ struct AdapterBox {
     std::shared_ptr<const OutboundPolicy> policy;  ///< for addresses that are not from the configuration
     std::shared_ptr<WaitingResolver> names{};      ///< for native adapters
     std::string ca_file{};                         ///< authorities to trust besides the system's; empty: none
+    std::stop_token stopping{};                    ///< as in the hooks, for trials
 };
 
 /// The recipe of one target. Reads the adapter's keys and does no I/O besides secrets' files; an unknown

@@ -57,29 +57,34 @@ std::vector<DeliveryTarget> delivery_targets(const Plan& plan, int threads) {
     return targets;
 }
 
-/// The book of credentials, for recipes, which are made before it and may be asked after it has gone.
-using BookPlace = std::shared_ptr<Guarded<CredentialBook*>>;
+/// For recipes, which are made before the book of credentials and may be asked after it has gone.
+struct Lent {
+    Guarded<CredentialBook*> book{nullptr};
+    std::stop_source stopping;  ///< safe from any thread
+};
+using LentPtr = std::shared_ptr<Lent>;
 
-CredentialAccess access_to(const BookPlace& place) {
+CredentialAccess access_to(const LentPtr& lent) {
     CredentialAccess access;
-    access.values = [place](const CredentialName& which) {
-        return place->with([&](CredentialBook* book) -> Result<HeldCredential> {
+    access.values = [lent](const CredentialName& which) {
+        return lent->book.with([&](CredentialBook* book) -> Result<HeldCredential> {
             if (book == nullptr) return Error{Error::Kind::Unavailable, "the store is closed"};
             return book->values(which);
         });
     };
-    access.report = [place](const HeldCredential& held, bool valid, const std::string& message) {
-        place->with([&](CredentialBook* book) {
+    access.report = [lent](const HeldCredential& held, bool valid, const std::string& message) {
+        lent->book.with([&](CredentialBook* book) {
             if (book != nullptr) book->report(held, valid, message);
         });
     };
     return access;
 }
 
-AdapterHooks adapter_hooks(Metrics& metrics, const BookPlace& book) {
+AdapterHooks adapter_hooks(Metrics& metrics, const LentPtr& lent) {
     return {.changed = [&metrics](const TargetId& target, std::string_view what,
                                   int count) { metrics.changed(target, std::string(what), count); },
-            .credentials = access_to(book),
+            .credentials = access_to(lent),
+            .stopping = lent->stopping.get_token(),
             .now = {}};
 }
 
@@ -112,7 +117,7 @@ void count_attempt(Metrics& metrics, const Settle& settle) {
 class App::Parts {
 public:
     Parts(std::unique_ptr<Metrics> counted, std::shared_ptr<const Plan> first, Tools given,
-          std::unique_ptr<Store> opened, Secret admin_token, BookPlace book)
+          std::unique_ptr<Store> opened, Secret admin_token, LentPtr lent_to_recipes)
         : tools(given),
           metrics_owned(std::move(counted)),
           metrics(*metrics_owned),
@@ -123,7 +128,7 @@ public:
           ids(given.clock, given.random),
           vault(now()->settings.credentials.keys, given.random),
           credentials(*store, vault, given.clock, ids, given.log),
-          book_place(std::move(book)),
+          lent(std::move(lent_to_recipes)),
           transport(curl_settings()),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
@@ -168,13 +173,13 @@ public:
                       [this] { return snapshot_retention(); }) {}
 
     ~Parts() {
-        book_place->with([](CredentialBook*& book) { book = nullptr; });
+        lent->book.with([](CredentialBook*& book) { book = nullptr; });
     }
     Parts(const Parts&) = delete;
     Parts& operator=(const Parts&) = delete;
 
     Status start() {
-        book_place->with([this](CredentialBook*& book) { book = &credentials; });
+        lent->book.with([this](CredentialBook*& book) { book = &credentials; });
         tell_faults(tools.log, *now());
         connect();
         if (auto known = know_incarnation(); !known) return known;
@@ -209,6 +214,7 @@ public:
     /// an exchange, as the registrars do, is let go.
     void stop() {
         const auto limit = now()->settings.stop_timeout;
+        lent->stopping.request_stop();
         waiters.stop();
         if (server) server->stop(limit);
         replay_worker.reset();
@@ -225,7 +231,7 @@ public:
     }
 
     void reload(Settings settings, Complaints& complaints) {
-        auto fresh = make_plan(std::move(settings), adapter_hooks(metrics, book_place), complaints);
+        auto fresh = make_plan(std::move(settings), adapter_hooks(metrics, lent), complaints);
         if (!complaints.empty()) return;
         tell_faults(tools.log, *fresh);
         const auto before = now();
@@ -535,7 +541,7 @@ private:
     IdMaker ids;
     Vault vault;
     CredentialBook credentials;
-    BookPlace book_place;
+    LentPtr lent;
     CurlTransport transport;
     AuditTrail audit;
     Subscribers subscribers;
@@ -575,8 +581,8 @@ App::~App() { stop(); }
 
 Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, Complaints& complaints) {
     auto metrics = std::make_unique<Metrics>();
-    const auto book = std::make_shared<Guarded<CredentialBook*>>();
-    auto plan = make_plan(settings, adapter_hooks(*metrics, book), complaints);
+    const auto lent = std::make_shared<Lent>();
+    auto plan = make_plan(settings, adapter_hooks(*metrics, lent), complaints);
     if (!complaints.empty()) return Error{Error::Kind::Invalid, "the configuration has mistakes"};
     auto store = open_store(settings.store, tools.clock, tools.log);
     if (!store) return store.error();
@@ -588,7 +594,7 @@ Result<std::unique_ptr<App>> App::start(const Settings& settings, Tools tools, C
         token = std::move(*made);
     }
     auto parts =
-        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token), book);
+        std::make_unique<Parts>(std::move(metrics), std::move(plan), tools, std::move(*store), std::move(token), lent);
     auto app = std::unique_ptr<App>(new App(std::move(parts)));
     if (auto started = app->parts_->start(); !started) return started.error();
     return app;

@@ -111,7 +111,7 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
     std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     Complaints left_out;
     AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints),
-                   names_of(settings), settings.ca_file};
+                   names_of(settings), settings.ca_file, hooks.stopping};
     for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
     check_threads(blocking(recipes, settings.routes), settings.threads_max, complaints);
     Subscribers::check(settings.subscriptions);

@@ -94,7 +94,7 @@ std::string NativeRecipe::shown(std::string text) const {
 
 TaskResult NativeRecipe::by_hand(const Task& task, AdapterUse::Ready ready, const std::string& params,
                                  bool& refused) const {
-    auto end = run(task, ready, params, id_by_hand(), {});
+    auto end = run(task, ready, params, id_by_hand(), limits_.stopping);
     refused = end.is == Is::Unauthorized;
     TaskResult result{.success = end.is == Is::Done, .message = std::move(end.message)};
     if (result.success) result.data = std::move(end.data);

@@ -58,6 +58,7 @@ struct NativeLimits {
     milliseconds connect_timeout{5'000};
     std::optional<milliseconds> timeout{};          ///< of the target; nothing: each task's own
     std::optional<std::size_t> answer_bytes_max{};  ///< likewise
+    std::stop_token stopping{};                     ///< for runs by hand: then they have to end soon
 };
 
 /// Delivers by the tasks of a native adapter, on threads of the pool: forms, checks, tests, results and what is retried

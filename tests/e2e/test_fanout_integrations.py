@@ -4,13 +4,17 @@ One event of OpenRegister goes to Slack, GitHub, PostgreSQL and mail at once; an
 hangs, refuses the login, the row or the mail."""
 
 import base64
+import contextlib
 import email
 import email.policy
+import http.client
 import json
+import pathlib
 import re
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 import jsonschema
@@ -172,10 +176,12 @@ class Servers(unittest.TestCase):
     def web(self):
         return WEB.format(fake=self.fake.url, hook=HOOK, token=TOKEN)
 
-    def start(self, targets, routes):
+    def start(self, targets, routes, allow=""):
         key = self.world.folder / "master.key"
-        subprocess.run([binary(), "keygen", "--out", str(key)], check=True, capture_output=True)
+        if not key.exists():
+            subprocess.run([binary(), "keygen", "--out", str(key)], check=True, capture_output=True)
         text = HEAD.format(folder=self.world.folder, root=ROOT, secret=SECRET) + targets + "routes:\n" + routes
+        text = text.replace(f"[{ROOT}/adapters]", f"[{ROOT}/adapters], allow: [{allow}]")
         self.bridge = self.world.bridge(text).start()
 
     def send(self, verb="Created", uuid=UUID, **data):
@@ -343,12 +349,6 @@ class Postgresql(Servers):
 
     def test_K4_K9_a_wrong_password_is_told_tried_again_and_healed_by_a_right_one(self):
         self.start(self.registry(password=None).replace("    task: upsert", RETRY + "    task: upsert"), self.ROUTE)
-        for password, kept in (("wrong", 0), ("pg", 1)):
-            answer = self.api("/api/v1/adapters/postgresql/test", "POST", json.dumps(
-                {"credentials": {"user": "bridge", "password": PASSWORDS[password]},
-                 "config": {"host": "127.0.0.1", "database": "postgres", "port": self.postgres.port}}))
-            self.assertFalse(answer["success"], answer)  # an address that somebody gives may not be one of ours
-            self.assertIn("the address is refused", answer["message"])
         body = {"adapter": "postgresql", "name": "ledger", "values": {"user": "bridge", "password": PASSWORDS["wrong"]}}
         self.api("/api/v1/credentials", "PUT", json.dumps({**body, "test": False}))
         event = self.send("Created", status="nieuw")
@@ -536,6 +536,35 @@ class Forms(Servers):
         self.no_secret_in_anything()
 
 
+class TryingOut(Servers):
+    """Credentials that are not kept yet, at an address that somebody gives."""
+
+    def test_K4_K5_I12_credentials_are_tried_out_where_it_is_allowed_and_not_kept(self):
+        _, port = self.mail_server()
+        config = {"postgresql": {"host": "127.0.0.1", "port": self.postgres.port, "database": "postgres"},
+                  "smtp": {"host": "127.0.0.1", "port": port, "from": "a@a.example"}}
+        right = {"postgresql": PASSWORDS["pg"], "smtp": PASSWORDS["mail"]}
+
+        def tried(adapter, password):
+            body = {"credentials": {"user": "bridge", "password": password}, "config": config[adapter]}
+            return self.api(f"/api/v1/adapters/{adapter}/test", "POST", json.dumps(body))
+
+        self.start(self.registry() + self.mail(port), "  - {channel: Object, to: [registry, mail]}\n")
+        for adapter in config:
+            answer = tried(adapter, right[adapter])
+            self.assertEqual((answer["success"], "the address is refused" in answer["message"]), (False, True), answer)
+        self.assertEqual(self.did(), [])
+        self.bridge.stop()
+        self.start(self.registry() + self.mail(port), "  - {channel: Object, to: [registry, mail]}\n", allow="127.0.0.1")
+        for adapter in config:
+            self.assertFalse(tried(adapter, PASSWORDS["wrong"])["success"])
+            answer = tried(adapter, right[adapter])
+            self.assertTrue(answer["success"], answer)
+        self.assertEqual(self.did("MAIL"), [])
+        self.assertEqual(self.api("/api/v1/credentials")["credentials"], [])
+        self.no_secret_in_anything()
+
+
 class Document(Servers):
     def test_the_examples_of_the_document_are_right(self):
         text = (ROOT / "docs/integrations.md").read_text()
@@ -577,7 +606,21 @@ class Hanging(Servers):
               self.postgres.sql("SELECT count(*) FROM openregister_objects") == ["30"])
         views = {each["name"]: each for each in self.api("/api/v1/targets")["targets"]}
         self.assertEqual(views["silent"]["in_flight"], 4)  # of 16 threads for four such targets
+        # Nor does somebody who waits for a task of one.
+        waiting = threading.Thread(target=lambda: self.api_or_none("/api/v1/targets/silent/tasks/query", '{"statement":"slow"}'))
+        waiting.start()
+        self.addCleanup(waiting.join)
+        until("it is waited for", lambda: self.connections() >= 4 + 4 + 1)
         self.assertEqual(self.bridge.stop(), 0)
+
+    def api_or_none(self, path, body):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.bridge.api(path, "POST", body)
+
+    def connections(self):
+        """To the server that hangs: they wait in its queue, or would have been taken."""
+        port = f":{self.port:04X} 01"
+        return sum(port in line for line in pathlib.Path("/proc/net/tcp").read_text().splitlines())
 
     def test_I11_a_server_that_hangs_is_left_in_time(self):
         where = self.where().replace(str(self.postgres.port), str(self.port))
