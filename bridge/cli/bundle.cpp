@@ -137,9 +137,10 @@ int run_import(const Args& args) {
     std::cout << (folder / "orbridge.yaml").string() << " is written.\n";
     for (const auto& each : bundle["wanted"].members())
         std::cout << "to be given: " << each.value.string().value_or("") << "\n";
-    if (!bundle["credentials"].empty())
+    if (!bundle["credentials"].empty()) {
         std::cout << "Once it runs: orbridge credentials import --file " << args.word(0)
                   << "; `orbridge credentials list` tells which wait for their values\n";
+    }
     return kOk;
 }
 

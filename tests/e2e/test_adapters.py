@@ -17,6 +17,7 @@ import time
 import unittest
 import urllib.parse
 
+import jsonschema
 import yaml
 
 from harness import DATA, ROOT, SECRET, World, binary, send_capture, until, CAPTURES
@@ -417,6 +418,24 @@ class Policy(Base):
                 self.assertIn("that the allow list does not have", config["message"])
         self.assertEqual(self.fake.hits, 0)
 
+    def test_I12_no_scheme_no_spelling_and_no_parameter_leads_to_where_nobody_may_go(self):
+        adapter = self.own_adapter("name: anywhere\nbase_url: '{{credentials.url}}'\ncredentials: [{ name: url, type: password, required: true }]\n"
+                                   "test: { request: { path: / } }\ntasks:\n  go: { request: { path: / } }\n"
+                                   "  there: { params: [{ name: url, type: string }], request: { url: '{{params.url}}' } }\n"
+                                   "  host: { params: [{ name: host, type: string }], request: { url: 'http://{{params.host}}/x' } }\n")
+        self.start({"any": {"adapter": "anywhere", "credentials": "main"}}, more=adapter)
+        port = self.fake.port
+        for url in (f"file:///proc/self/environ", f"gopher://127.0.0.1:{port}/", f"ftp://127.0.0.1:{port}/", f"dict://127.0.0.1:{port}/", f"http://2130706433:{port}/",
+                    f"http://0x7f.0.0.1:{port}/", f"http://0177.0.0.1:{port}/", f"http://127.1:{port}/", f"http://u:p@127.0.0.1:{port}/",
+                    f"http://127.0.0.1:{port}#@example.org/", f"http://example.org@127.0.0.1:{port}/", f"http:\\\\127.0.0.1:{port}/", f"http://[::ffff:7f00:1]:{port}/",
+                    f"http://localhost.:{port}/", f"HTTP://LOCALHOST:{port}/", f"127.0.0.1:{port}", f"//127.0.0.1:{port}/", ""):
+            with self.subTest(url):
+                self.assertIn(self.store("anywhere", "main", {"url": url})[0], (200, 422))
+                for task, params in (("go", {}), ("there", {"url": url}), ("host", {"host": url.split("//")[-1].rstrip("/")})):
+                    result = self.run_task("any", task, params)
+                    self.assertFalse(result["success"], (task, result))
+        self.assertEqual(self.fake.hits, 0)
+
     def test_I12_a_redirect_is_not_followed(self):
         elsewhere = self.recorder()
         self.start({"http": TARGETS["http"]})
@@ -458,6 +477,26 @@ WRONG = {"s": [5, True, None, [], "a", "abcde", "AB", "ab1"], "n": ["1", True, N
 
 
 class Parameters(Base):
+    def test_I5_the_schema_of_every_task_and_the_bridge_have_the_same_verdict(self):
+        self.start(TARGETS)
+        schemas = {(each["name"], task["name"]): task["params"] for each in self.bridge.api("/api/v1/adapters")[1]["adapters"] for task in each["tasks"]}
+        checked = {True: 0, False: 0}
+        for target, task, good in ((case[0], case[1], case[2]) for case in CASES.values() if case[1]):
+            schema = schemas[(TARGETS[target]["adapter"], task)]
+            jsonschema.Draft202012Validator.check_schema(schema)
+            validator = jsonschema.Draft202012Validator(schema)
+            self.assertTrue(validator.is_valid(good), (task, good))
+            tries = [{}, good | {"nope": 1}]
+            for name in schema["properties"]:
+                tries.append({key: value for key, value in good.items() if key != name})
+                tries += [good | {name: value} for value in (5, 0, -1, 1.5, True, None, [], ["a"], {}, {"a": 1}, "", "x", "a/b", "x" * 300)]
+            for params in tries:
+                result = self.run_task(target, task, params)
+                accepted = not result["message"].startswith("params: ")
+                self.assertEqual(accepted, validator.is_valid(params), (target, task, params, result))
+                checked[accepted] += 1
+        self.assertGreater(min(checked.values()), 200, checked)
+
     def test_I5_each_type_right_and_wrong(self):
         more = self.own_adapter(TYPES)
         self.start({"types": {"adapter": "types", "config": {"url": "{fake}"}}}, more=more)
@@ -580,7 +619,6 @@ class Schema(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        import jsonschema
         schema = json.loads((ROOT / "config/adapter.schema.json").read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
         cls.validator = jsonschema.Draft202012Validator(schema)
