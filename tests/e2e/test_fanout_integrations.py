@@ -536,6 +536,75 @@ class Forms(Servers):
         self.no_secret_in_anything()
 
 
+class Scripted:
+    """A server that says what it is told to, and keeps what it hears."""
+
+    def __init__(self, case, greeting, answer):
+        self.greeting, self.answer, self.heard = greeting, answer, b""
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        case.addCleanup(self.close)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                with self.server.accept()[0] as connection, contextlib.suppress(OSError):
+                    connection.sendall(self.greeting)
+                    while data := connection.recv(4096):
+                        self.heard += data
+                        said = self.answer(data)
+                        if said is None:
+                            break
+                        connection.sendall(said)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        self.thread.join()
+
+
+class Strange(Servers):
+    """Servers that are not what they should be: each failure is a result, and hears no password."""
+
+    def by_hand(self, server):
+        self.start(self.mail(server.port), "  - {channel: Object, to: mail}\n")
+        result = self.run_task("mail", "send_email", to=["a@b.example"], subject="S", text="T")
+        self.assertFalse(result["success"], result)
+        for form in (PASSWORDS["mail"], encoded(PASSWORDS["mail"]), encoded(f"\0bridge\0{PASSWORDS['mail']}")):
+            self.assertNotIn(form.encode(), server.heard)
+        self.bridge.stop()
+        return result["message"]
+
+    def test_I8_a_mail_server_without_encryption_hears_no_login(self):
+        plain = Scripted(self, b"220 hello\r\n", lambda data: b"250-here\r\n250-AUTH PLAIN LOGIN\r\n250 SIZE 1000\r\n")
+        self.assertIn("the server offers no encryption", self.by_hand(plain))
+        self.assertTrue(plain.heard.startswith(b"EHLO "))
+
+    def test_I8_a_mail_server_that_takes_encryption_back_hears_no_login(self):
+        answers = {b"EHLO": b"250-here\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n", b"STAR": b"454 not today\r\n"}
+        shy = Scripted(self, b"220 hello\r\n", lambda data: answers.get(data[:4], b"250 OK\r\n"))
+        self.assertIn("454 not today", self.by_hand(shy))
+
+    def test_I8_other_strange_mail_servers(self):
+        self.assertIn("554 go away", self.by_hand(Scripted(self, b"554 go away\r\n", lambda data: None)))
+        self.assertNotEqual(self.by_hand(Scripted(self, b"HTTP/1.1 400 Bad Request\r\n\r\n", lambda data: None)), "")
+        self.assertNotEqual(self.by_hand(Scripted(self, b"", lambda data: None)), "")
+
+    def test_I8_a_database_without_encryption_hears_no_login(self):
+        for answer, said in ((b"N", "SSL"), (b"E\0\0\0\x0dSFATAL\0\0\0", ""), (b"HTTP/1.1 400\r\n", ""), (None, "")):
+            server = Scripted(self, b"", lambda data, answer=answer: answer)
+            where = self.where().replace(str(self.postgres.port), str(server.port))
+            credentials = json.dumps({"user": "S3CR3T-user", "password": PASSWORDS["pg"]})
+            self.start(REGISTRY.format(where=where, credentials=credentials), "  - {channel: Object, to: registry}\n")
+            result = self.run_task("registry", "query", statement="slow")
+            self.assertEqual((result["success"], said in result["message"]), (False, True), result)
+            self.assertNotIn(b"S3CR3T", server.heard)
+            self.bridge.stop()
+
+
 class TryingOut(Servers):
     """Credentials that are not kept yet, at an address that somebody gives."""
 
