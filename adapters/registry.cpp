@@ -67,7 +67,7 @@ std::unique_ptr<Recipe> make_native(const TargetSettings& target, AdapterUse use
         const auto fault = native.config_fault((*config)->root());
         if (!fault.empty()) target.node["config"].complain(fault);
     }
-    return std::make_unique<NativeRecipe>(std::move(use), limits, native.make(box, hooks));
+    return std::make_unique<NativeRecipe>(std::move(use), std::move(limits), native.make(box, hooks));
 }
 
 /// Windmill reads `$var:…` in a text as a reference (windmill.md §2.4).

@@ -36,7 +36,7 @@ std::string id_by_hand() {
 }  // namespace
 
 NativeRecipe::NativeRecipe(AdapterUse use, NativeLimits limits, std::unique_ptr<const NativeTasks> tasks)
-    : use_(std::move(use)), limits_(limits), tasks_(std::move(tasks)) {}
+    : use_(std::move(use)), limits_(std::move(limits)), tasks_(std::move(tasks)) {}
 
 Result<HttpRequest> NativeRecipe::request_for(const Delivery&, const std::string&) const {
     return Error{Error::Kind::Invalid, "adapter " + use_.adapter().name + " makes no HTTP requests"};
