@@ -23,6 +23,7 @@
 #include "bridge/deliver/curl_transport.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/deliver/follower.h"
+#include "bridge/deliver/rated_transport.h"
 #include "bridge/deliver/recorder.h"
 #include "bridge/plan.h"
 #include "bridge/receive/error_answer.h"
@@ -130,14 +131,15 @@ public:
           credentials(*store, vault, given.clock, ids, given.log),
           lent(std::move(lent_to_recipes)),
           transport(curl_settings()),
+          rated(transport, [this](const HttpRequest& request) { return sources.gate_for(request); }),
           audit(*store, given.clock, given.log),
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
           recorder(*store, given.clock, given.log),
-          dispatcher(*store, transport, recorder, given.clock, given.random, given.log, dispatcher_settings()),
+          dispatcher(*store, rated, recorder, given.clock, given.random, given.log, dispatcher_settings()),
           threads(now()->settings.threads_max),
           attempt_pool(threads, threads, kIdleThread),
-          follower(*store, transport, given.clock, given.log),
+          follower(*store, rated, given.clock, given.log),
           ingest([this] { return ingest_plan(); }, *store, names, ids, given.clock, metrics, given.log,
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                  [this](const Event& event) { return subscribers.match(event); }),
@@ -151,7 +153,7 @@ public:
           admin(admin_parts(std::move(admin_token))),
           replays_api({replay, replay_jobs, dispatcher, given.clock, audit,
                        [this](const InboundRequest& request) { return admin.refuse(request); }}),
-          erase_api({*store, given.clock, given.log, audit,
+          erase_api({*store, given.clock, given.log, audit, replay_jobs,
                      [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                      [this](const InboundRequest& request) { return admin.refuse(request); }}),
           waiters([this] { return now()->settings.http.waiters_max; }),
@@ -196,6 +198,7 @@ public:
         aim(*now());
         recorder_worker.emplace([this] { return recorder.step(); });
         follower_worker.emplace([this] { return follower.step(); });
+        waiters_worker.emplace([this] { return waiters.step(); });
         dispatcher_thread = std::jthread([this](const std::stop_token& stop) { dispatcher.run(stop); });
         subscribers.start();
         auto listening = HttpServer::start(now()->settings.http, handler(), tools.log, http_options());
@@ -217,6 +220,7 @@ public:
         lent->stopping.request_stop();
         waiters.stop();
         if (server) server->stop(limit);
+        waiters_worker.reset();
         replay_worker.reset();
         dispatcher_thread.request_stop();
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
@@ -318,6 +322,9 @@ private:
         ingest.refuse_new_when([this] { return backlog.full(); });
         ingest.when_changed(
             [this](const SourceId& source, const std::string& subject) { waiters.changed(source, subject); });
+        waiters.when_work([this] {
+            if (waiters_worker) waiters_worker->wake();
+        });
         follower.when_work([this] {
             if (follower_worker) follower_worker->wake();
         });
@@ -345,7 +352,7 @@ private:
                         return std::shared_ptr<const Recipes>(current, &current->recipes);
                     },
                 .kept = [this](const std::string& adapter) { return kept_for(credentials, adapter); },
-                .transport = transport,
+                .transport = rated,
                 .audit = audit,
                 .refuse = [this](const InboundRequest& request) { return admin.refuse(request); }};
     }
@@ -543,6 +550,7 @@ private:
     CredentialBook credentials;
     LentPtr lent;
     CurlTransport transport;
+    RatedTransport rated;  ///< the same, at the rates of sources
     AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;
@@ -570,6 +578,7 @@ private:
     Guarded<std::optional<Worker>> exapp_worker;
     std::optional<Worker> recorder_worker;
     std::optional<Worker> follower_worker;
+    std::optional<Worker> waiters_worker;
     std::optional<Worker> housekeeper_worker;
     std::optional<Worker> replay_worker;
     std::jthread dispatcher_thread;

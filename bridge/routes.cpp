@@ -61,8 +61,9 @@ void add_subscriptions(RouteTable& table, SubscriptionsApi& api) {
 void add_snapshots(RouteTable& table, SnapshotsApi& api) {
     table.add("GET", "/api/v1/snapshots", [&api](Request r, Values) { return api.sources(r); });
     table.add("GET", "/api/v1/snapshots/{source}", [&api](Request r, Values v) { return api.list(r, v["source"]); });
-    table.add("GET", "/api/v1/snapshots/{source}/**",
-              [&api](Request r, Values v) { return api.show(r, v["source"], percent_decode(v["**"], false)); });
+    table.add_later("GET", "/api/v1/snapshots/{source}/**", [&api](Request r, Values v, const Respond& respond) {
+        api.show(r, v["source"], percent_decode(v["**"], false), respond);
+    });
     table.add("POST", "/api/v1/snapshots/{source}/{subject}/refresh",
               [&api](Request r, Values v) { return api.refresh(r, v["source"]); });
 }

@@ -149,32 +149,51 @@ void SnapshotsApi::note_use(const Asked& asked, const std::optional<Snapshot>& s
         (void)parts_.store.use_snapshot(asked.source, asked.subject, now);
 }
 
-Answer SnapshotsApi::show(const InboundRequest& request, const std::string& source, const std::string& subject) {
+void SnapshotsApi::show(const InboundRequest& request, const std::string& source, const std::string& subject,
+                        const Respond& respond) {
     Asked asked;
-    if (auto fault = find(request, source, asked)) return *std::move(fault);
-    if (auto fault = read_query(request, asked)) return *std::move(fault);
     asked.subject = subject;
+    std::optional<Snapshot> snapshot;
+    if (auto fault = read(request, source, asked, snapshot)) return respond(*std::move(fault));
+    if (!is_known(asked, snapshot) || asked.wait == milliseconds{0}) return respond(answer(asked, snapshot));
+    wait(std::move(asked), respond);
+}
+
+std::optional<Answer> SnapshotsApi::read(const InboundRequest& request, const std::string& source, Asked& asked,
+                                         std::optional<Snapshot>& snapshot) const {
+    if (auto fault = find(request, source, asked)) return fault;
+    if (auto fault = read_query(request, asked)) return fault;
     // What the source is in trouble with is tried again by itself, after its back-off.
     if (is_stale(asked.at, parts_.clock.now()) && asked.at.poll->error.empty()) (void)parts_.refresh(asked.source);
-    auto snapshot = parts_.store.snapshot(asked.source, subject);
-    if (!snapshot) return error_answer(snapshot.error());
-    if (is_known(asked, *snapshot) && asked.wait > milliseconds{0}) {
-        const auto end = parts_.waiters.wait(asked.source, subject, asked.wait, [&] {
-            snapshot = parts_.store.snapshot(asked.source, subject);
-            return !snapshot || !is_known(asked, *snapshot);
-        });
-        if (end == SnapshotWaiters::End::Full) {
-            return error_answer(503, "too_many_waiting", "too many readers wait already: ask without `wait`, or later",
-                                {}, {{"Retry-After", "1"}});
-        }
-        if (!snapshot) return error_answer(snapshot.error());
-    }
-    note_use(asked, *snapshot);
-    if (is_known(asked, *snapshot)) return unchanged(*snapshot);
-    if (*snapshot) return answer_with(asked, *snapshot);
+    auto found = parts_.store.snapshot(asked.source, asked.subject);
+    if (!found) return error_answer(found.error());
+    snapshot = *std::move(found);
+    return std::nullopt;
+}
+
+/// Holds no thread meanwhile.
+void SnapshotsApi::wait(Asked asked, const Respond& respond) {
+    const auto shared = std::make_shared<Asked>(std::move(asked));
+    const bool taken = parts_.waiters.wait(shared->source, shared->subject, shared->wait, [=, this](bool last) {
+        const auto snapshot = parts_.store.snapshot(shared->source, shared->subject);
+        if (snapshot && is_known(*shared, *snapshot) && !last) return false;
+        auto sources = parts_.sources();  // how the source stands has changed since it was asked
+        if (const auto now = sources.find(shared->source); now != sources.end()) shared->at = std::move(now->second);
+        respond(snapshot ? answer(*shared, *snapshot) : error_answer(snapshot.error()));
+        return true;
+    });
+    if (taken) return;
+    respond(error_answer(503, "too_many_waiting", "too many readers wait already: ask without `wait`, or later", {},
+                         {{"Retry-After", "1"}}));
+}
+
+Answer SnapshotsApi::answer(const Asked& asked, const std::optional<Snapshot>& snapshot) {
+    note_use(asked, snapshot);
+    if (is_known(asked, snapshot)) return unchanged(snapshot);
+    if (snapshot) return answer_with(asked, snapshot);
     const auto any = parts_.store.snapshots(asked.source, "", 1);
     if (!any) return error_answer(any.error());
-    if (any->empty()) return answer_with(asked, *snapshot);
+    if (any->empty()) return answer_with(asked, snapshot);
     return error_answer(404, "not_found", "nothing is known of this subject");
 }
 

@@ -13,6 +13,7 @@
 #include "bridge/core/http.h"
 #include "bridge/core/ids.h"
 #include "bridge/poll/source_poll.h"
+#include "bridge/receive/respond.h"
 #include "bridge/store/store.h"
 
 namespace orbridge {
@@ -54,8 +55,10 @@ public:
     Answer sources(const InboundRequest& request) const;
     /// `GET /api/v1/snapshots/{source}`, by `after` and `limit`.
     Answer list(const InboundRequest& request, const std::string& source) const;
-    /// `GET /api/v1/snapshots/{source}/{subject}`: 200, 304, 400, 401, 403, 404; 503 if too many wait.
-    Answer show(const InboundRequest& request, const std::string& source, const std::string& subject);
+    /// `GET /api/v1/snapshots/{source}/{subject}`: 200, 304, 400, 401, 403, 404; 503 if too many wait. Who waits is
+    /// answered later.
+    void show(const InboundRequest& request, const std::string& source, const std::string& subject,
+              const Respond& respond);
     /// `POST …/{subject}/refresh`: 202 with an id, 409 of a source that is not polled, 429.
     Answer refresh(const InboundRequest& request, const std::string& source);
 
@@ -73,6 +76,10 @@ private:
     std::optional<Answer> read_query(const InboundRequest& request, Asked& asked) const;
     std::string etag_of(const std::optional<Snapshot>& snapshot) const;
     bool is_known(const Asked& asked, const std::optional<Snapshot>& snapshot) const;
+    std::optional<Answer> read(const InboundRequest& request, const std::string& source, Asked& asked,
+                               std::optional<Snapshot>& snapshot) const;
+    Answer answer(const Asked& asked, const std::optional<Snapshot>& snapshot);
+    void wait(Asked asked, const Respond& respond);
     Answer answer_with(const Asked& asked, const std::optional<Snapshot>& snapshot) const;
     Answer unchanged(const std::optional<Snapshot>& snapshot) const;
     void note_use(const Asked& asked, const std::optional<Snapshot>& snapshot);

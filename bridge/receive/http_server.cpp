@@ -124,10 +124,11 @@ struct HttpServer::Parts {
 
     bool serve(const ConnectionPtr& connection) {
         const bool is_quick = options.is_quick && options.is_quick(connection->request.request);
-        if (is_quick && unanswered.count() >= served_max) return false;
-        return (is_quick ? quick : pool).submit([this, connection] {
+        if (is_quick && quick_unanswered.count() >= served_max) return false;
+        return (is_quick ? quick : pool).submit([this, connection, is_quick] {
             // The connection is not touched by anybody else until it is answered.
-            const auto ticket = std::make_shared<Ticket>(loop, connection, unanswered);
+            auto& among = is_quick ? quick_unanswered : unanswered;
+            const auto ticket = std::make_shared<Ticket>(loop, connection, among);
             call(
                 handler, connection->request.request, [ticket](const Answer& answer) { ticket->answer(answer); }, log);
         });
@@ -138,6 +139,7 @@ struct HttpServer::Parts {
     Log& log;
     const int served_max;
     Unanswered unanswered;
+    Unanswered quick_unanswered;  ///< counted apart: whoever waits for something long must not shut these out
     IoLoop loop;
     HandlerPool pool;   // after the loop: its jobs answer through it
     HandlerPool quick;  // the same, for what never blocks
@@ -174,6 +176,7 @@ void HttpServer::stop(milliseconds finish_within) {
     parts_->pool.stop();
     parts_->quick.stop();
     parts_->unanswered.wait_for_none();
+    parts_->quick_unanswered.wait_for_none();
 }
 
 }  // namespace orbridge

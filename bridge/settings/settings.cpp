@@ -29,12 +29,7 @@ HttpSettings read_http(const ConfigNode& root) {
     http.body_bytes_max = node.size("body_bytes_max", http.body_bytes_max, kKiB, 64 * kMiB);
     http.header_bytes_max = node.size("header_bytes_max", http.header_bytes_max, kKiB, kMiB);
     http.threads_max = static_cast<int>(node.integer("threads_max", http.threads_max, 1, 1024));
-    http.waiters_max =
-        static_cast<int>(node.integer("waiters_max", std::min(http.waiters_max, http.threads_max / 2), 0, 1024));
-    if (http.waiters_max >= http.threads_max) {
-        node["waiters_max"].complain("each takes a thread while it waits, expected less than `threads_max`, which is " +
-                                     std::to_string(http.threads_max));
-    }
+    http.waiters_max = static_cast<int>(node.integer("waiters_max", http.waiters_max, 0, 100'000));
     http.wait_max = node.duration("wait_max", http.wait_max, 1s, 10min);
     http.queued_max = static_cast<int>(node.integer("queued_max", http.queued_max, 1, 65536));
     http.request_timeout = node.duration("request_timeout", http.request_timeout, 10ms, 5min);

@@ -28,7 +28,7 @@ struct HttpSettings {
     int queued_max = 256;                  ///< connections waiting for a thread
     milliseconds request_timeout{10'000};  ///< to receive one request whole
     milliseconds keep_alive{5'000};
-    int waiters_max = 32;                        ///< of those, that wait for a change of a snapshot
+    int waiters_max = 2'000;                     ///< readers that wait for a change of a snapshot …
     milliseconds wait_max{60'000};               ///< … and how long
     milliseconds send_timeout{30'000};           ///< for the client to take one answer whole
     std::size_t connections_max = 10'000;        ///< open at once; more wait in the kernel's queue

@@ -119,6 +119,23 @@ BOOST_AUTO_TEST_CASE(no_more_wait_for_an_answer_than_may) {
     for (auto& client : clients) BOOST_TEST(client.receive().status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(many_that_wait_for_something_long_shut_nobody_out) {
+    Kept kept;
+    Served served(kept.handler(), settings_with(2, 1), quick());
+    std::deque<RawClient> clients;
+    for (int i = 0; i < 50; ++i) {
+        clients.push_back(served.connect());
+        clients.back().send(get("/slow"));
+        kept.gate.wait_until_waiting(i + 1);
+    }
+    auto client = served.connect();
+    client.send(get("/quick"));
+    kept.gate.wait_until_waiting(51);
+    for (const auto& respond : kept.take()) respond(Answer{});
+    BOOST_TEST(client.receive().status == 200);
+    for (auto& each : clients) BOOST_TEST(each.receive().status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(stopping_waits_until_all_are_answered) {
     Kept kept;
     Served served(kept.handler(), local_settings(), quick());

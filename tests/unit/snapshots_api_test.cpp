@@ -43,30 +43,107 @@ BOOST_AUTO_TEST_CASE(D5_a_tag_is_found_among_several_weak_or_not) {
     BOOST_TEST(!holds_etag("", R"("a-1")"));
 }
 
+namespace {
+
+/// Somebody who waits: how often it looked, and how it ended.
+struct Reader {
+    bool changed = false, last = false;
+    int looks = 0, answered = 0;
+
+    SnapshotWaiters::Look look() {
+        return [this](bool is_last) {
+            ++looks;
+            last = is_last;
+            if (changed || is_last) ++answered;
+            return changed;
+        };
+    }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(D9_who_waits_is_told_of_a_change_and_only_so_many_wait) {
-    SnapshotWaiters waiters([] { return 1; });
-    std::atomic<bool> changed{false};
-    auto end = SnapshotWaiters::End::Full;
-    std::thread reader([&] { end = waiters.wait({"s"}, "x", kLong, [&] { return changed.load(); }); });
-    while (waiters.waiting() == 0) std::this_thread::yield();
-    BOOST_TEST((waiters.wait({"s"}, "y", kLong, [] { return true; }) == SnapshotWaiters::End::Full));
-    waiters.changed({"s"}, "y");
-    changed = true;
+    SnapshotWaiters waiters([] { return 2; });
+    int woken = 0;
+    waiters.when_work([&] { ++woken; });
+    Reader one, other, third;
+    BOOST_TEST(waiters.wait({"s"}, "x", kLong, one.look()));
+    BOOST_TEST(waiters.wait({"s"}, "y", kLong, other.look()));
+    BOOST_TEST(!waiters.wait({"s"}, "x", kLong, third.look()));
+    BOOST_TEST(woken == 2);
+    BOOST_TEST(waiters.step().count() > 0);  // the first look: a change may have come before anybody waited for it
+    BOOST_TEST(one.looks == 1);
+    one.changed = true;
+    waiters.changed({"s"}, "z");
+    BOOST_TEST(woken == 2);
     waiters.changed({"s"}, "x");
-    reader.join();
-    BOOST_TEST((end == SnapshotWaiters::End::Seen));
-    BOOST_TEST((waiters.wait({"s"}, "x", milliseconds{0}, [] { return false; }) == SnapshotWaiters::End::TimedOut));
-    BOOST_TEST((waiters.wait({"s"}, "x", kLong, [] { return true; }) == SnapshotWaiters::End::Seen));
+    BOOST_TEST(woken == 3);
+    waiters.step();
+    BOOST_TEST(one.answered == 1);
+    BOOST_TEST(!one.last);
+    BOOST_TEST(other.looks == 1);
+    BOOST_TEST(waiters.waiting() == 1);
+    waiters.changed({"s"}, "x");
+    waiters.step();
+    BOOST_TEST(one.looks == 2);  // it is not asked again
+    BOOST_TEST(third.looks == 0);
+}
+
+BOOST_AUTO_TEST_CASE(D9_who_waits_in_vain_is_answered_when_the_time_is_over) {
+    SnapshotWaiters waiters([] { return 8; });
+    Reader reader;
+    const auto began = std::chrono::steady_clock::now();
+    BOOST_TEST(waiters.wait({"s"}, "x", kLong, reader.look()));
+    waiters.step(began + kLong - milliseconds{1});
+    BOOST_TEST(reader.answered == 0);
+    waiters.step(began + kLong * 2);
+    BOOST_TEST(reader.last);
+    BOOST_TEST(reader.answered == 1);
+    BOOST_TEST(waiters.waiting() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(D9_a_change_that_went_untold_is_noticed_all_the_same) {
+    SnapshotWaiters waiters([] { return 8; });
+    Reader reader;
+    const auto began = std::chrono::steady_clock::now();
+    BOOST_TEST(waiters.wait({"s"}, "x", kLong, reader.look()));
+    waiters.step(began + milliseconds{1'000});
+    reader.changed = true;
+    waiters.step(began + milliseconds{30'000});
+    BOOST_TEST(reader.answered == 1);
+    BOOST_TEST(!reader.last);
+}
+
+BOOST_AUTO_TEST_CASE(D9_a_thousand_wait_and_each_is_answered_once_while_changes_come_from_other_threads) {
+    SnapshotWaiters waiters([] { return 1'000; });
+    std::vector<std::atomic<int>> answered(1'000);
+    std::atomic<bool> changed{false};
+    for (std::size_t n = 0; n < answered.size(); ++n) {
+        BOOST_TEST(waiters.wait({"s"}, "x" + std::to_string(n % 10), kLong, [&answered, &changed, n](bool last) {
+            if (!changed && !last) return false;
+            ++answered[n];
+            return true;
+        }));
+    }
+    std::thread changing([&] {
+        changed = true;
+        for (int n = 0; n < 10; ++n) waiters.changed({"s"}, "x" + std::to_string(n));
+    });
+    while (waiters.waiting() > 0) waiters.step();
+    changing.join();
+    for (const auto& each : answered) BOOST_TEST(each == 1);
 }
 
 BOOST_AUTO_TEST_CASE(D9_the_end_lets_all_go) {
     SnapshotWaiters waiters([] { return 8; });
-    std::thread reader(
-        [&] { BOOST_TEST((waiters.wait({"s"}, "x", kLong, [] { return false; }) == SnapshotWaiters::End::TimedOut)); });
-    while (waiters.waiting() == 0) std::this_thread::yield();
+    Reader before, after;
+    BOOST_TEST(waiters.wait({"s"}, "x", kLong, before.look()));
     waiters.stop();
-    reader.join();
-    BOOST_TEST((waiters.wait({"s"}, "x", kLong, [] { return false; }) == SnapshotWaiters::End::TimedOut));
+    waiters.step();
+    BOOST_TEST((before.last && before.answered == 1));
+    BOOST_TEST(waiters.wait({"s"}, "x", kLong, after.look()));
+    BOOST_TEST((after.last && after.answered == 1));
+    BOOST_TEST(waiters.waiting() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(D10_a_token_that_reads_registers_nothing) {
