@@ -280,7 +280,7 @@ std::optional<Trouble> JsonPoller::find_changed(const Items& items, bool first) 
         if (!known) return from_store(known.error());
         const bool live = *known && (*known)->live;
         if (!live) {
-            tell("created", subject, item, first && !*known && !tell_existing_);
+            tell("created", subject, item, first && !*known);
         } else if (!same_content(item_of(**known), item)) {
             tell("updated", subject, item, false);
         }
@@ -305,7 +305,7 @@ std::optional<Trouble> JsonPoller::find_gone(const Items& items) {
 }
 
 void JsonPoller::tell(const char* event, const std::string& subject, const std::string& item, bool existing) {
-    waiting_.push_back({told(event, settings_.channel, subject, item), true, existing});
+    waiting_.push_back({told(event, settings_.channel, subject, item), true, existing, existing && tell_existing_});
 }
 
 std::optional<std::string> existing_item(const UntoldSubject& item, const std::string& channel) {

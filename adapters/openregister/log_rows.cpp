@@ -89,15 +89,16 @@ public:
             return told_before ? std::nullopt : std::optional(tell_deletion(row, states_[n]));
         }
         if (states_[n] && overtaken(*states_[n])) return std::nullopt;
+        // Of what was only seen so far a row tells in any case, though it may have been seen as the row left it.
         if (states_[n]) {
             auto change = exact(row, *states_[n]);
-            change.current = row.kind == ChangeKind::Touch;
+            change.current = row.kind == ChangeKind::Touch && !known_.untold;
             return change;
         }
         if (!last || !current_) return std::nullopt;
         if (*current_) {
             auto change = exact(row, **current_);
-            change.current = true;
+            change.current = !known_.untold;
             return change;
         }
         // Not there: the log that names no deletions means one; the other will tell it in a row of its own.

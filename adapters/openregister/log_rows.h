@@ -38,6 +38,7 @@ struct Known {
     bool live = false;                   ///< seen, and not deleted since
     bool polled = false;                 ///< the last of it was found by polling
     std::optional<ObjectState> state{};  ///< its last content, if that is known
+    bool untold = false;                 ///< seen only: no event told of it yet
 };
 using KnownOf = std::function<Known(const LogRow&)>;
 

@@ -174,9 +174,7 @@ ObjectStep ObjectPoller::follow(Cursor cursor) {
 ObjectStep ObjectPoller::compare(Cursor cursor) {
     if (!comparison_) {
         comparison_ = std::make_unique<Comparison>(
-            reader_, known_,
-            Comparison::Settings{settings_.objects_max, settings_.tell_existing || cursor.comparing != kAtFirst},
-            cursor.place);
+            reader_, known_, Comparison::Settings{settings_.objects_max, cursor.comparing != kAtFirst}, cursor.place);
     }
     ObjectStep step;
     auto compared = comparison_->step(now_text(clock_));

@@ -24,12 +24,11 @@ struct ObjectPollerSettings {
     std::size_t objects_max = 1'000'000;  ///< Comparison::Settings::objects_max
     /// 0: only at first, and when a log lost its place. Nothing: 6 h beside a log, 15 min without one.
     std::optional<milliseconds> compare_every{};
-    bool tell_existing = false;  ///< at the very first comparison too, instead of only remembering what is there
 };
 
 struct ObjectStep {
     std::vector<ToldChange> changes;   ///< happened, in this order as far as is known
-    std::vector<ToldChange> existing;  ///< seen for the first time, and older than this poller: to be remembered
+    std::vector<ToldChange> existing;  ///< seen for the first time, and older than this poller
     std::string cursor;                ///< to go on from, once all of it is stored
     bool more = false;                 ///< there is more to do at once
     std::size_t collapsed = 0;         ///< changes overwritten before their content could be read

@@ -26,7 +26,7 @@ std::optional<ObjectState> object_of(const std::string& state) {
 Known known_of(Store& store, const SourceId& source, const std::string& subject) {
     const auto snapshot = store.snapshot(source, subject);
     if (!snapshot || !*snapshot) return {};
-    return {true, (*snapshot)->live, (*snapshot)->polled, object_of((*snapshot)->state)};
+    return {true, (*snapshot)->live, (*snapshot)->polled, object_of((*snapshot)->state), is_untold(*snapshot)};
 }
 
 KnownObjects known_objects(Store& store, const SourceId& source) {
@@ -44,7 +44,6 @@ ObjectPollerSettings settings_of(const PollSettings& poll) {
     settings.page_objects = poll.page_objects;
     settings.objects_max = poll.objects_max;
     settings.compare_every = poll.compare_every;
-    settings.tell_existing = poll.tell_existing;
     return settings;
 }
 
@@ -52,13 +51,15 @@ class OpenRegisterPoller final : public Poller {
 public:
     OpenRegisterPoller(const SourceSettings& settings, const Exchanger& exchange, Store& store, const Clock& clock)
         : poller_(ApiClient(access_of(settings), exchange), settings_of(*settings.poll),
-                  known_objects(store, settings.id), clock) {}
+                  known_objects(store, settings.id), clock),
+          tell_existing_(settings.poll->tell_existing) {}
 
     PollStep step(const std::string& cursor) override {
         auto read = poller_.step(cursor);
         PollStep step{{}, std::move(read.cursor), read.more, read.collapsed, std::move(read.trouble)};
         for (const auto& change : read.changes) step.found.push_back({webhook_body(change), change.current, false});
-        for (const auto& change : read.existing) step.found.push_back({webhook_body(change), true, true});
+        for (const auto& change : read.existing)
+            step.found.push_back({webhook_body(change), true, true, tell_existing_});
         return step;
     }
     std::string reads() const override { return poller_.log() ? to_text(*poller_.log()) : ""; }
@@ -66,6 +67,7 @@ public:
 
 private:
     ObjectPoller poller_;
+    bool tell_existing_;
 };
 
 }  // namespace

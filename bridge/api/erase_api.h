@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "bridge/api/replay_jobs.h"
 #include "bridge/core/clock.h"
 #include "bridge/core/http.h"
 #include "bridge/core/log.h"
@@ -21,13 +22,14 @@ public:
         const Clock& clock;
         Log& log;
         AuditTrail& audit;
+        ReplayJobs& replays;
         std::function<void(const std::vector<TargetId>&)> wake;
         /// Nothing if the caller may, else the 401.
         std::function<std::optional<Answer>(const InboundRequest&)> refuse;
     };
     explicit EraseApi(Parts parts) : parts_(std::move(parts)) {}
 
-    /// `POST /api/v1/erase` with {subject, source?, dry_run?}: 200 with what went, or would go.
+    /// `POST /api/v1/erase` with {subject, source?, text?, dry_run?}: 200 with what went, or would go.
     Answer erase(const InboundRequest& request);
 
 private:

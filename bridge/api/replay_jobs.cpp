@@ -76,6 +76,23 @@ ReplayJob read_job(const Json& json) {
 
 bool running(const ReplayJob& job) { return job.state == ReplayJob::State::Running; }
 
+bool holds(const std::string& text, const std::string& subject) { return text.find(subject) != std::string::npos; }
+
+bool names(const ReplayJob& job, const std::string& subject) {
+    const auto& problems = job.progress.problems;
+    return job.order.subject == subject || job.progress.after_subject == subject || holds(job.trouble, subject) ||
+           std::any_of(problems.begin(), problems.end(), [&](const auto& each) { return holds(each, subject); });
+}
+
+/// Where a backfill goes on is before the subject then: what it finds told of by now it leaves alone.
+void forget_in(ReplayJob& job, const std::string& subject, const std::string& name) {
+    if (job.order.subject == subject) job.order.subject = name;
+    auto& progress = job.progress;
+    if (progress.after_subject == subject) progress.after_subject.resize(subject.find_last_of("/:") + 1);
+    std::erase_if(progress.problems, [&](const auto& each) { return holds(each, subject); });
+    if (holds(job.trouble, subject)) job.trouble.clear();
+}
+
 void write_members(JsonWriter& json, const ReplayJob& job) {
     json.member("id", job.replay.id).member("state", to_text(job.state));
     json.member("created_at", to_iso8601(job.replay.at));
@@ -208,6 +225,30 @@ Result<ReplayJob> ReplayJobs::cancel(const std::string& id) {
     jobs_ = std::move(changed);
     ended_.notify_all();
     return known(id)->job;
+}
+
+std::uint64_t ReplayJobs::naming(const std::string& subject) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::uint64_t>(
+        std::count_if(jobs_.begin(), jobs_.end(), [&](const Kept& kept) { return names(kept.job, subject); }));
+}
+
+Result<std::uint64_t> ReplayJobs::forget(const std::string& subject, const std::string& name_from_now_on) {
+    const std::lock_guard part(part_);
+    const std::lock_guard lock(mutex_);
+    auto changed = jobs_;
+    std::uint64_t forgot = 0;
+    for (auto& kept : changed) {
+        if (!names(kept.job, subject)) continue;
+        ++forgot;
+        if (running(kept.job) && kept.job.order.subject == subject) end(kept, ReplayJob::State::Cancelled);
+        forget_in(kept.job, subject, name_from_now_on);
+    }
+    if (forgot == 0) return forgot;
+    if (auto saved = save(changed); !saved) return saved.error();
+    jobs_ = std::move(changed);
+    ended_.notify_all();
+    return forgot;
 }
 
 void ReplayJobs::end(Kept& kept, ReplayJob::State as) {

@@ -56,6 +56,10 @@ public:
     /// Once this returns it makes nothing more; what it has made goes on. Waits for the part that is being made.
     /// NotFound. Conflict: it has ended.
     Result<ReplayJob> cancel(const std::string& id);
+    /// How many tell of this subject.
+    std::uint64_t naming(const std::string& subject) const;
+    /// None tells of it any more; those that were to replay it end. How many did. Unavailable: nothing was changed.
+    Result<std::uint64_t> forget(const std::string& subject, const std::string& name_from_now_on);
     std::optional<ReplayJob> find(const std::string& id) const;
     std::vector<ReplayJob> all() const;  ///< newest first
     /// The job as it is when it has ended, or after so long.

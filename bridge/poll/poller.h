@@ -13,8 +13,8 @@ namespace orbridge {
 struct Observed {
     std::string body;         ///< JSON, as of a pushed request
     bool current = false;     ///< read from the source just now, against what was known: no older change told late
-    bool existing = false;    ///< was there before anything was told of it: remembered, and no event
-    bool backfilled = false;  ///< remembered so, and to be told of now
+    bool existing = false;    ///< was there before anything was told of it: remembered, and no event …
+    bool backfilled = false;  ///< … unless this too: then it is told, marked so. Alone: remembered before, told now
 };
 
 /// What one step of a poller found, to be stored with the cursor in one transaction.

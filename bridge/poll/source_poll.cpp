@@ -2,10 +2,21 @@
 
 #include <algorithm>
 
+#include "bridge/settings/values.h"
+
 namespace orbridge {
 namespace {
 
 constexpr milliseconds kIdle{std::chrono::hours{1}};
+
+std::string untold_note(const SourceId& source) { return "poll.untold:" + source.value; }
+
+/// What could not be told stays untold after a restart.
+std::uint64_t untold_before(Store& store, const SourceId& source) {
+    const auto kept = store.note(untold_note(source));
+    if (!kept || !*kept) return 0;
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(parse_integer(**kept).value_or(0), 0));
+}
 
 }  // namespace
 
@@ -15,7 +26,10 @@ SourcePoll::SourcePoll(SourceId source, std::unique_ptr<Poller> poller, PollSett
       settings_(std::move(settings)),
       tools_(std::move(tools)),
       due_(tools_.clock.now()) {
-    report_.with([&](PollReport& report) { report.source = source_; });
+    report_.with([&](PollReport& report) {
+        report.source = source_;
+        report.untold = untold_before(tools_.store, source_);
+    });
 }
 
 milliseconds SourcePoll::step() {
@@ -57,6 +71,11 @@ std::optional<Trouble> SourcePoll::poll(bool& more) {
     const auto found = poller_->step(cursor->value_or(""));
     if (found.trouble) return found.trouble;
     more = found.more;
+    if (found.untold > 0) {  // first, so that it is rather counted twice than not at all
+        const auto untold = report_.with([&](PollReport& report) { return report.untold += found.untold; });
+        if (const auto kept = tools_.store.set_note(untold_note(source_), std::to_string(untold)); !kept)
+            return Trouble{Trouble::Kind::Configuration, kept.error().message};
+    }
     const auto taken = tools_.take(source_, found.found, began, {key, found.cursor});
     if (!taken)
         return Trouble{Trouble::Kind::Configuration, "what was found could not be stored: " + taken.error().message};
@@ -64,7 +83,6 @@ std::optional<Trouble> SourcePoll::poll(bool& more) {
         report.recovered += taken->events;
         report.caught_up += caught_up_ ? 0 : taken->events;
         report.duplicates += taken->duplicates;
-        report.untold += found.untold;
     });
     return std::nullopt;
 }
@@ -83,6 +101,11 @@ void SourcePoll::went_well(bool more, TimePoint now) {
     });
     if (before.failures > 0) tools_.log.info("poll.recovered", {{"source", source_}, {"failures", before.failures}});
     if (more || caught_up_) return;
+    // Only then a backfill knows whom it need not tell of.
+    if (const auto marked = tools_.store.mark_told(source_); !marked) {
+        tools_.log.warn("poll.failed", {{"source", source_}, {"failures", 0}, {"reason", marked.error().message}});
+        return;
+    }
     caught_up_ = true;
     report_.with([](PollReport& report) { report.complete = true; });
     tools_.log.info(

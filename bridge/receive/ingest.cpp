@@ -292,8 +292,10 @@ Result<std::vector<Accepted>> Ingest::observe(const SourceId& id, const std::vec
         auto outcome = normalize(*plan, source->mapping, request);
         if (!outcome) return outcome.error();
         for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_, each.backfilled)) {
-            prepared.event.leaves = state_of(prepared, each.current ? std::optional(read_after) : std::nullopt);
-            if (!each.existing) {
+            // What was remembered before is told as it is known by now, and leaves nothing of its own.
+            if (each.existing || !each.backfilled)
+                prepared.event.leaves = state_of(prepared, each.current ? std::optional(read_after) : std::nullopt);
+            if (!each.existing || each.backfilled) {
                 all.push_back(std::move(prepared));
             } else if (prepared.event.leaves) {
                 arrival.seen.push_back({prepared.event.event.subject, *std::move(prepared.event.leaves)});
@@ -467,6 +469,8 @@ Status Ingest::remap(const Event& event) {
     for (auto& prepared : prepare(std::move(*outcome), plan->router, request, ids_)) {
         if (mapped.empty()) prepared.event.event.id = event.id;
         prepared.event.event.sequence = event.sequence;  // it is none that is coming in just now
+        if (source != plan->sources.end() && source->second.snapshots)
+            prepared.event.leaves = state_of(prepared, std::nullopt);
         add_subscribers(prepared.event);
         for (auto& target : targets_of(prepared.event)) targets.push_back(std::move(target));
         mapped.push_back(std::move(prepared.event));
@@ -474,6 +478,8 @@ Status Ingest::remap(const Event& event) {
     if (mapped.empty()) return Error{Error::Kind::Conflict, "the mapping makes no event of it"};
     auto status = store_.remap(event.id, mapped);
     wake_(targets);
+    for (const auto& each : mapped)
+        if (status && each.leaves) changed_(each.event.source, each.event.subject);
     return status;
 }
 

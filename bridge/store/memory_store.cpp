@@ -105,7 +105,9 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     const std::pair place(event.event.source, event.event.subject);
     const auto found = state.snapshots.find(place);
     const auto before = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
-    const auto verdict = judge(before, *event.leaves, event.event.intake);
+    const bool late = event.event.sequence != 0;
+    const auto verdict =
+        late ? judge_late(before, *event.leaves, event.event) : judge(before, *event.leaves, event.event.intake);
     if (verdict.same) return Accepted{before->event.value.empty() ? event.event.id : before->event, true};
     auto as_stored = event;
     if (verdict.real) {
@@ -118,19 +120,30 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     if (!news && (!accepted || before)) return accepted;
     auto& stored = state.events.at(state.event_ids.at(accepted->id));
     if (stored.event.state == EventState::Erased) return accepted;
-    auto update = following(before, before ? 0 : state.floors[event.event.source], *event.leaves, event.event,
-                            accepted->id, old_state_bytes_max_);
-    state.snapshots[place] = std::move(update.after);
-    if (news) stored.difference = std::move(update.difference);
+    auto difference = leave_snapshot(state, before, event, accepted->id);
+    if (news) stored.difference = std::move(difference);
     return accepted;
+}
+
+std::optional<Difference> MemoryStore::leave_snapshot(State& state, const std::optional<Snapshot>& before,
+                                                      const NewEvent& event, const EventId& stored_as) const {
+    auto update = following(before, before ? 0 : state.floors[event.event.source], *event.leaves, event.event,
+                            stored_as, old_state_bytes_max_);
+    state.snapshots[{event.event.source, event.event.subject}] = std::move(update.after);
+    return std::move(update.difference);
 }
 
 std::optional<Accepted> MemoryStore::store_backfilled(State& state, const NewEvent& event, bool only_if_known) const {
     const auto found = state.snapshots.find({event.event.source, event.event.subject});
-    const auto known = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    auto known = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    if (!known && event.leaves)
+        known = first_sight(*event.leaves, state.floors[event.event.source], event.event.received_at);
     if (!is_untold(known)) return Accepted{known && !known->event.value.empty() ? known->event : event.event.id, true};
     auto accepted = store_unless_known(state, event, only_if_known);
-    if (accepted) found->second.event = accepted->id;
+    if (!accepted || state.events.at(state.event_ids.at(accepted->id)).event.state == EventState::Erased)
+        return accepted;
+    known->event = accepted->id;
+    state.snapshots[{event.event.source, event.event.subject}] = *std::move(known);
     return accepted;
 }
 
@@ -173,6 +186,25 @@ Result<std::uint64_t> MemoryStore::count_untold(const UntoldQuery& query) {
         const auto wanted = std::count_if(state.snapshots.begin(), state.snapshots.end(),
                                           [&](const auto& each) { return is_wanted(query, each.first, each.second); });
         return static_cast<std::uint64_t>(wanted);
+    });
+}
+
+Result<std::uint64_t> MemoryStore::mark_told(const SourceId& source) {
+    return state_.with([&](State& state) {
+        std::map<std::string, const Event*> last;
+        for (const auto& [sequence, stored] : state.events) {
+            const auto& event = stored.event;
+            if (event.source == source && event.state == EventState::Mapped) last[event.subject] = &event;
+        }
+        std::uint64_t marked = 0;
+        for (auto& [place, snapshot] : state.snapshots) {
+            const auto told = last.find(place.second);
+            if (place.first != source || !is_untold(snapshot) || told == last.end()) continue;
+            if (told->second->event_name.starts_with("deleted:")) continue;
+            snapshot.event = told->second->id;
+            ++marked;
+        }
+        return marked;
     });
 }
 
@@ -275,12 +307,17 @@ Result<Erasure> MemoryStore::erase(const ErasureOrder& order, TimePoint now) {
     return state_.with([&](State& state) -> Result<Erasure> {
         Erasure erasure;
         erasure.name = erased_name(order.subject);
+        const auto text = erasure_text(order);
+        erasure.searched = !text.empty();
         for (auto each = state.events.rbegin(); each != state.events.rend(); ++each) {
             auto& stored = each->second;
-            const bool wanted =
-                stored.event.subject == order.subject && matches(order.source, stored.event.source.value);
+            const bool about = stored.event.subject == order.subject;
+            const bool names =
+                stored.event.subject.empty() && !text.empty() && stored.event.payload.find(text) != std::string::npos;
+            const bool wanted = (about || names) && matches(order.source, stored.event.source.value);
             if (!wanted || order.subject.empty() || stored.event.state == EventState::Erased) continue;
             ++erasure.events;
+            erasure.without_subject += about ? 0 : 1;
             for (int number = 0; number < stored.deliveries; ++number) {
                 const auto& delivery = state.deliveries.at({stored.event.sequence, number});
                 if (delivery.state == DeliveryState::Pending) ++erasure.deliveries;
@@ -391,7 +428,7 @@ Status MemoryStore::remap(const EventId& id, const std::vector<NewEvent>& mapped
         bool has_form = false;
         for (const auto& event : mapped) {
             if (has_form) {
-                if (!find_duplicate(state, event)) store_new(state, event);
+                store_one(state, event, false);
                 continue;
             }
             const auto same = state.dedup.find({stored.event.source, event.dedup_key});
@@ -404,7 +441,7 @@ Status MemoryStore::remap(const EventId& id, const std::vector<NewEvent>& mapped
     });
 }
 
-void MemoryStore::give_form(State& state, StoredEvent& stored, const NewEvent& mapped) {
+void MemoryStore::give_form(State& state, StoredEvent& stored, const NewEvent& mapped) const {
     const auto& source = stored.event.source;
     if (!mapped.dedup_key.empty()) {
         for (const auto& key : stored.dedup_keys) state.dedup.erase({source, key});
@@ -422,6 +459,11 @@ void MemoryStore::give_form(State& state, StoredEvent& stored, const NewEvent& m
     stored.twin_key = mapped.twin_key;
     stored.headers.clear();
     add(state, stored, mapped.deliveries);
+    if (!mapped.leaves || event.subject.empty()) return;
+    const auto found = state.snapshots.find({source, event.subject});
+    const auto before = found == state.snapshots.end() ? std::nullopt : std::optional(found->second);
+    if (judge_late(before, *mapped.leaves, event).keep) return;
+    stored.difference = leave_snapshot(state, before, mapped, event.id);
 }
 
 Result<Headers> MemoryStore::kept_headers(const EventId& id) {

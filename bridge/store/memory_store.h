@@ -53,6 +53,7 @@ public:
                                                    const std::string& after, int limit) override;
     Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) override;
     Result<std::uint64_t> count_untold(const UntoldQuery& query) override;
+    Result<std::uint64_t> mark_told(const SourceId& source) override;
 
     Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
     Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
@@ -146,7 +147,9 @@ private:
     static void remove_snapshot(State& state, const std::pair<SourceId, std::string>& place);
     static void erase_event(State& state, StoredEvent& stored, TimePoint now, Erasure& erasure);
     static void store_new(State& state, const NewEvent& event);
-    static void give_form(State& state, StoredEvent& stored, const NewEvent& mapped);
+    void give_form(State& state, StoredEvent& stored, const NewEvent& mapped) const;
+    std::optional<Difference> leave_snapshot(State& state, const std::optional<Snapshot>& before, const NewEvent& event,
+                                             const EventId& stored_as) const;
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
     static StoredDelivery* held(State& state, const Claim& claim, TimePoint now);
     static Claim hand_out(State& state, const Place& place, TimePoint until);

@@ -91,7 +91,16 @@ SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState&
     if (now.read_after) return judge_present(*before, now);
     if (older(*before, now)) return {.keep = true};
     const bool by_poll = intake == Intake::Poll || before->polled;
-    return {.same = before->live && by_poll && equal(before->state, now.text)};
+    // What was only seen so far is told by whoever comes first: it may have been seen a moment after it was made.
+    return {.same = before->live && by_poll && !is_untold(before) && equal(before->state, now.text)};
+}
+
+SnapshotVerdict judge_late(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event) {
+    if (!before) return {};
+    const bool orders = now.as_of && before->as_of;  // else the times of arrival do
+    const bool late = orders ? older(*before, now) : before->updated_at > event.received_at;
+    const bool ended_since = !before->live && before->updated_at > event.received_at;
+    return {.keep = late || ended_since || (!before->live && now.ended)};
 }
 
 bool is_untold(const std::optional<Snapshot>& known) { return known && known->live && known->event.value.empty(); }

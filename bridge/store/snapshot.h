@@ -42,6 +42,8 @@ struct SnapshotVerdict {
 
 /// Pure. `before`: nothing if the subject is not known.
 SnapshotVerdict judge(const std::optional<Snapshot>& before, const SubjectState& now, Intake intake);
+/// Likewise of an event that came some time ago and is only now understood: what came since stays.
+SnapshotVerdict judge_late(const std::optional<Snapshot>& before, const SubjectState& now, const Event& event);
 
 /// Whether a subject is there and no event was ever told of it: then a backfilled one may.
 bool is_untold(const std::optional<Snapshot>& known);

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "bridge/core/text.h"
+#include "bridge/settings/values.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
 
@@ -114,6 +117,15 @@ constexpr const char* kUntold =
 constexpr const char* kCountUntold =
     "SELECT count(*) FROM snapshots WHERE source = ?1 AND subject > ?2 AND live = 1 AND event = x''"
     " AND coalesce(as_of, updated_at) >= ?3 AND coalesce(as_of, updated_at) < ?4";
+// What events of the past told of what is untold; the events first, as there may be few subjects and many events.
+constexpr const char* kToldOf =
+    "SELECT e.seq, s.subject, e.id, e.event_name FROM events e CROSS JOIN snapshots s ON s.source = e.source AND"
+    " s.subject = e.subject AND s.live = 1 AND s.event = x'' WHERE e.seq > ?1 AND e.seq <= ?2 AND e.source = ?3 AND"
+    " e.state = 0 ORDER BY e.seq";
+constexpr const char* kMarkTold =
+    "UPDATE snapshots SET event = ?3 WHERE source = ?1 AND subject = ?2 AND live = 1 AND event = x''";
+constexpr const char* kLastSeq = "SELECT coalesce(max(seq), 0) FROM events";
+constexpr const char* kNote = "SELECT value FROM notes WHERE key = ?";
 constexpr const char* kLiveSubjects =
     "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
     " ORDER BY subject LIMIT ?5";
@@ -204,6 +216,59 @@ Result<std::uint64_t> SqliteStore::count_untold(const UntoldQuery& query) {
             return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : std::uint64_t{0};
         });
     });
+}
+
+namespace {
+
+constexpr std::int64_t kLookAtOnce = 20'000;  // events in one read: a long one keeps the log from being reused
+
+/// By subject: the event that told of it last, or nothing if that told of its end.
+using ToldBy = std::map<std::string, std::optional<EventId>>;
+
+void find_told(Database& db, const SourceId& source, std::int64_t after, std::int64_t last, ToldBy& told) {
+    for (auto cursor = db.run(kToldOf, after, last, std::string_view(source.value)); cursor.next();) {
+        const bool ended = cursor->view(3).starts_with("deleted:");
+        told[cursor->text(1)] = ended ? std::nullopt : std::optional(EventId{unpack_uuid(cursor->view(2))});
+    }
+}
+
+std::int64_t first_number(Cursor cursor) { return cursor.next() ? cursor->integer(0) : 0; }
+
+}  // namespace
+
+Result<std::uint64_t> SqliteStore::mark_told(const SourceId& source) {
+    const auto key = "told:" + source.value;
+    ToldBy told;
+    std::int64_t last = 0;
+    const auto looked = attempt("look what events told of", [&]() -> Status {
+        std::int64_t after = 0;
+        readers_.with([&](Database& db) {
+            auto from = db.run(kNote, std::string_view(key));
+            if (from.next()) after = parse_integer(from->view(0)).value_or(0);
+            last = first_number(db.run(kLastSeq));
+        });
+        for (; after < last; after += kLookAtOnce) {
+            const auto to = std::min(last, after + kLookAtOnce);
+            readers_.with([&](Database& db) { find_told(db, source, after, to, told); });
+        }
+        return Ok{};
+    });
+    if (!looked) return looked.error();
+    std::uint64_t marked = 0;
+    const auto written = writer_.write("mark what was told of", [&](Database& db) -> Status {
+        marked = 0;
+        for (const auto& [subject, by] : told) {
+            const auto id = by ? pack_uuid(by->value) : std::nullopt;
+            if (!id) continue;
+            marked += static_cast<std::uint64_t>(
+                db.exec(kMarkTold, std::string_view(source.value), std::string_view(subject), Blob{id->view()}));
+        }
+        const auto text = std::to_string(last);
+        db.exec(kSetBookmark, std::string_view(key), std::string_view(text));
+        return Ok{};
+    });
+    if (!written) return written.error();
+    return marked;
 }
 
 Result<std::vector<std::string>> SqliteStore::live_subjects(const SourceId& source, const std::string& beginning,
@@ -372,7 +437,8 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     if (event.backfilled) return store_backfilled(db, packed, only_if_known, change);
     if (!leaves || event.subject.empty()) return store_new(db, packed, only_if_known, change);
     const auto before = read_snapshot(db, event.source, event.subject);
-    const auto verdict = judge(before, *leaves, event.intake);
+    const bool late = event.sequence != 0;
+    const auto verdict = late ? judge_late(before, *leaves, event) : judge(before, *leaves, event.intake);
     if (verdict.same) return Accepted{before->event.value.empty() ? event.id : before->event, true};
     auto as_stored = packed;
     if (verdict.real) {
@@ -383,12 +449,7 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     auto accepted = store_new(db, as_stored, only_if_known, change);
     const bool news = accepted && !accepted->duplicate && !verdict.keep;
     if (!news && (!accepted || before || is_erased(db, accepted->id))) return accepted;
-    const auto floor = before ? 0 : floor_of(db, event.source);
-    const auto update = following(before, floor, *leaves, event, accepted->id, old_state_bytes_max_);
-    write_snapshot(db, event.source, event.subject, update.after);
-    if (news && update.difference) {
-        db.exec(kInsertDifference, last_seq_, Blob{update.difference->before},
-                std::string_view(update.difference->changed));
+    if (leave_snapshot(db, before, packed, accepted->id, news ? last_seq_ : 0)) {
         fresh_.with([&](Fresh& fresh) {  // who claims them reads the difference along
             for (std::size_t number = 0; number < packed.deliveries.size(); ++number)
                 fresh.drop(rows::delivery_seq(last_seq_, static_cast<std::int64_t>(number)));
@@ -397,14 +458,28 @@ std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent
     return accepted;
 }
 
+/// True: it is kept what event `seq` changed; 0: that is not wanted.
+bool SqliteStore::leave_snapshot(Database& db, const std::optional<Snapshot>& before, const PackedEvent& packed,
+                                 const EventId& stored_as, std::int64_t seq) const {
+    const auto& event = packed.from->event;
+    const auto floor = before ? 0 : floor_of(db, event.source);
+    const auto update = following(before, floor, *packed.from->leaves, event, stored_as, old_state_bytes_max_);
+    write_snapshot(db, event.source, event.subject, update.after);
+    if (seq == 0 || !update.difference) return false;
+    db.exec(kInsertDifference, seq, Blob{update.difference->before}, std::string_view(update.difference->changed));
+    return true;
+}
+
 /// Whatever was heard of its subject since it was read is younger, and is told already.
 std::optional<Accepted> SqliteStore::store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
                                                       TallyChange& change) {
     const auto& event = packed.from->event;
     auto known = read_snapshot(db, event.source, event.subject);
+    const auto& leaves = packed.from->leaves;
+    if (!known && leaves) known = first_sight(*leaves, floor_of(db, event.source), event.received_at);
     if (!is_untold(known)) return Accepted{known && !known->event.value.empty() ? known->event : event.id, true};
     auto accepted = store_new(db, packed, only_if_known, change);
-    if (!accepted) return accepted;
+    if (!accepted || is_erased(db, accepted->id)) return accepted;
     known->event = accepted->id;
     write_snapshot(db, event.source, event.subject, *known);
     return accepted;
@@ -628,6 +703,10 @@ void SqliteStore::give_form(Database& db, std::int64_t seq, std::string_view id,
     db.exec(kRemoveHeaders, seq);
     store_deliveries(db, seq, id, next_number(db, seq), packed.deliveries, change);
     change.unmapped -= 1;
+    if (!packed.from->leaves || event.subject.empty()) return;
+    const auto before = read_snapshot(db, event.source, event.subject);
+    if (judge_late(before, *packed.from->leaves, event).keep) return;
+    leave_snapshot(db, before, packed, EventId{std::string(id)}, seq);
 }
 
 Result<Headers> SqliteStore::kept_headers(const EventId& id) {

@@ -25,8 +25,9 @@ constexpr std::chrono::milliseconds kBetweenFlushes{200};
 
 constexpr const char* kFirstAndLast = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM events";
 constexpr const char* kAbout =
-    "SELECT seq FROM events WHERE seq > ?1 AND seq <= ?2 AND subject = ?3 AND (?4 = '' OR source = ?4) AND state <> 2"
-    " ORDER BY seq";
+    "SELECT seq, subject = '' FROM events WHERE seq > ?1 AND seq <= ?2 AND (subject = ?3 OR (subject = '' AND"
+    " length(?5) > 0 AND instr(payload, ?5) > 0)) AND (?4 = '' OR source = ?4) AND state <> 2 ORDER BY seq";
+constexpr const char* kWas = "SELECT state, subject = '' FROM events WHERE seq = ?1 AND state <> 2";
 constexpr const char* kEraseEvent =
     "UPDATE events SET state = 2, subject = ?2, payload = x'', event_name = iif(instr(event_name, ':') = 0, event_name,"
     " substr(event_name, 1, instr(event_name, ':') - 1)) WHERE seq = ?1 AND state <> 2";
@@ -65,11 +66,19 @@ std::uint64_t count(Database& db, const char* sql, std::int64_t event) {
     return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : 0;
 }
 
-std::vector<std::int64_t> find_about(Database& db, const ErasureOrder& order, std::int64_t after, std::int64_t last) {
+struct About {
     std::vector<std::int64_t> events;
-    auto cursor = db.run(kAbout, after, last, std::string_view(order.subject), std::string_view(order.source));
-    while (cursor.next()) events.push_back(cursor->integer(0));
-    return events;
+    std::uint64_t without_subject = 0;
+};
+
+void find_about(Database& db, const ErasureOrder& order, std::int64_t after, std::int64_t last, About& about) {
+    const auto text = erasure_text(order);
+    auto cursor =
+        db.run(kAbout, after, last, std::string_view(order.subject), std::string_view(order.source), Blob{text});
+    while (cursor.next()) {
+        about.events.push_back(cursor->integer(0));
+        about.without_subject += cursor->small(1) != 0 ? 1 : 0;
+    }
 }
 
 std::vector<std::string> sources_with(Database& db, const ErasureOrder& order) {
@@ -96,6 +105,18 @@ std::vector<std::int64_t> audit_naming(Database& db, const std::string& subject)
 }
 
 }  // namespace
+
+std::string erasure_text(const ErasureOrder& order) {
+    constexpr std::size_t kTooShort = 8;  // a number would be found in what has nothing to do with it
+    auto text = order.text;
+    if (text.empty()) {
+        const auto behind = order.subject.find_last_of("/:");
+        text = behind == std::string::npos ? order.subject : order.subject.substr(behind + 1);
+        if (text.size() < kTooShort) return {};
+    }
+    const auto quoted = json_string(text);
+    return quoted.substr(1, quoted.size() - 2);
+}
 
 std::string erased_name(const std::string& subject) { return "erased:" + to_hex(sha256(subject)).substr(0, 32); }
 
@@ -135,7 +156,13 @@ struct SqliteStore::Erasing {
         done.deliveries += open.size();
     }
     void erase_event(Database& db, std::int64_t event) {
-        if (db.exec(kEraseEvent, event, std::string_view(name)) == 0) return;  // pruned meanwhile
+        {
+            auto was = db.run(kWas, event);
+            if (!was.next()) return;  // pruned meanwhile
+            change.unmapped -= was->small(0) == rows::code(EventState::Unmapped) ? 1 : 0;
+            done.without_subject += was->small(1) != 0 ? 1 : 0;
+        }
+        db.exec(kEraseEvent, event, std::string_view(name));
         ++done.events;
         end_open(db, event);
         db.exec(kBlankDeliveries, first_of(event), last_of(event), ms(now));
@@ -164,6 +191,7 @@ namespace {
 
 void add(Erasure& sum, const Erasure& more) {
     sum.events += more.events;
+    sum.without_subject += more.without_subject;
     sum.deliveries += more.deliveries;
     sum.attempts += more.attempts;
     sum.jobs += more.jobs;
@@ -176,7 +204,8 @@ void add(Erasure& sum, const Erasure& more) {
 }  // namespace
 
 /// Youngest first.
-std::vector<std::int64_t> SqliteStore::events_about(const ErasureOrder& order, std::int64_t& last) {
+std::vector<std::int64_t> SqliteStore::events_about(const ErasureOrder& order, std::int64_t& last,
+                                                    std::uint64_t& without_subject) {
     std::int64_t first = 0;
     readers_.with([&](Database& db) {
         auto cursor = db.run(kFirstAndLast);
@@ -184,14 +213,14 @@ std::vector<std::int64_t> SqliteStore::events_about(const ErasureOrder& order, s
         first = cursor->integer(0);
         last = cursor->integer(1);
     });
-    std::vector<std::int64_t> events;
+    About about;
     for (auto after = first - 1; after < last; after += kLookAtOnce) {
         const auto to = std::min(last, after + kLookAtOnce);
-        const auto found = readers_.with([&](Database& db) { return find_about(db, order, after, to); });
-        events.insert(events.end(), found.begin(), found.end());
+        readers_.with([&](Database& db) { find_about(db, order, after, to, about); });
     }
-    std::reverse(events.begin(), events.end());
-    return events;
+    std::reverse(about.events.begin(), about.events.end());
+    without_subject = about.without_subject;
+    return std::move(about.events);
 }
 
 Erasure SqliteStore::count_what_is_kept(const ErasureOrder& order, const std::vector<std::int64_t>& events) {
@@ -214,7 +243,9 @@ Status SqliteStore::erase_some(const ErasureOrder& order, const std::vector<std:
     auto work = [&](Database& db) -> Status {
         erasing.begin();
         if (last) {
-            for (const auto event : find_about(db, order, erasing.looked_to, last_seq_)) erasing.erase_event(db, event);
+            About since;
+            find_about(db, order, erasing.looked_to, last_seq_, since);
+            for (const auto event : since.events) erasing.erase_event(db, event);
             erasing.erase_rest(db, order);
         }
         for (const auto event : events) erasing.erase_event(db, event);
@@ -253,11 +284,14 @@ Result<Erasure> SqliteStore::erase(const ErasureOrder& order, TimePoint now) {
     return attempt("erase a subject", [&]() -> Result<Erasure> {
         if (order.subject.empty()) return Error{Error::Kind::Invalid, "subject: must not be empty"};
         Erasing erasing{.now = now, .name = erased_name(order.subject)};
-        const auto events = events_about(order, erasing.looked_to);
+        std::uint64_t without_subject = 0;
+        const auto events = events_about(order, erasing.looked_to, without_subject);
         Erasure sum;
         if (order.dry_run) {
             sum = count_what_is_kept(order, events);
+            sum.without_subject = without_subject;
             sum.name = erased_name(order.subject);
+            sum.searched = !erasure_text(order).empty();
             return sum;
         }
         erasing.audit = readers_.with([&](Database& db) { return audit_naming(db, order.subject); });
@@ -270,6 +304,7 @@ Result<Erasure> SqliteStore::erase(const ErasureOrder& order, TimePoint now) {
             add(sum, erasing.done);
         }
         sum.name = erasing.name;
+        sum.searched = !erasure_text(order).empty();
         sum.flushed = flush();
         return sum;
     });

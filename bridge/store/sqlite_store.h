@@ -77,6 +77,7 @@ public:
                                                    const std::string& after, int limit) override;
     Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) override;
     Result<std::uint64_t> count_untold(const UntoldQuery& query) override;
+    Result<std::uint64_t> mark_told(const SourceId& source) override;
 
     Result<std::vector<SnapshotRow>> snapshots(const SourceId& source, const std::string& after, int limit) override;
     Status use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) override;
@@ -139,6 +140,8 @@ private:
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
     std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
                                         TallyChange& change);
+    bool leave_snapshot(Database& db, const std::optional<Snapshot>& before, const PackedEvent& packed,
+                        const EventId& stored_as, std::int64_t seq) const;
     std::optional<Accepted> store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
                                              TallyChange& change);
     std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known, TallyChange& change);
@@ -183,7 +186,8 @@ private:
 
     // erase
     struct Erasing;
-    std::vector<std::int64_t> events_about(const ErasureOrder& order, std::int64_t& last);
+    std::vector<std::int64_t> events_about(const ErasureOrder& order, std::int64_t& last,
+                                           std::uint64_t& without_subject);
     Erasure count_what_is_kept(const ErasureOrder& order, const std::vector<std::int64_t>& events);
     Status erase_some(const ErasureOrder& order, const std::vector<std::int64_t>& events, bool last, Erasing& erasing);
     bool flush();

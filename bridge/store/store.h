@@ -38,7 +38,7 @@ struct NewDelivery {
 };
 
 struct NewEvent {
-    Event event;  ///< `sequence` is ignored
+    Event event;  ///< `sequence`: 0; else it came some time ago, and is only now understood
     std::string dedup_key;
     std::string twin_key;  ///< see Normalized::twin_key
     std::vector<NewDelivery> deliveries;
@@ -218,13 +218,18 @@ struct ErasureOrder {
     std::string subject;
     std::string source{};  ///< empty: at any
     bool dry_run = false;  ///< only count
+    /// Events without a subject, unmapped ones among them, whose payload holds this go as well. Empty: the last part
+    /// of the subject's name, if it is long enough to mean it and nothing else.
+    std::string text{};
 };
 
 /// What was forgotten, or would be.
 struct Erasure {
-    std::string name;              ///< what stands for the subject from now on: `erased:` and a hash of it
-    std::uint64_t events = 0;      ///< whose content went; they stay as tombstones
-    std::uint64_t deliveries = 0;  ///< pending ones, which ended as Cancelled
+    std::string name;                   ///< what stands for the subject from now on: `erased:` and a hash of it
+    std::uint64_t events = 0;           ///< whose content went; they stay as tombstones
+    std::uint64_t without_subject = 0;  ///< of those, that had no subject, but named it in their payload
+    bool searched = false;              ///< whether such were looked for
+    std::uint64_t deliveries = 0;       ///< pending ones, which ended as Cancelled
     std::uint64_t attempts = 0, jobs = 0;
     std::uint64_t snapshots = 0;
     std::uint64_t audit = 0;        ///< rows that named the subject
@@ -233,6 +238,8 @@ struct Erasure {
 };
 /// What stands for an erased subject.
 std::string erased_name(const std::string& subject);
+/// What payloads of events without a subject are searched for, as JSON writes it. Empty: for nothing.
+std::string erasure_text(const ErasureOrder& order);
 
 /// Seam: durable events and deliveries. Safe from any thread. Times are passed in, never read.
 /// Unavailable means: it is not known to be stored, and the call may be repeated. Mostly nothing was; but a commit
@@ -251,7 +258,8 @@ public:
     /// event (by id) once more. Invalid: an id is no UUID.
     /// Snapshots and the bookmark are part of the same transaction.
     /// A backfilled event is a duplicate unless its subject is untold at that moment. It leaves the snapshot as it is,
-    /// except that it is told of from then on.
+    /// except that it is told of from then on. One that leaves a state is its subject's first sight, if nothing is
+    /// known of it.
     virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
     /// The same without waiting: `told` is called once, from any thread, perhaps before this returns. The arrival must
     /// live until then. `told` must not throw or block; others wait to be told.
@@ -265,8 +273,9 @@ public:
     }
     /// Gives an unmapped event its normalized form and deliveries; id, sequence, source, intake and time of
     /// reception stay. Of several events that came of it, the first that is not stored already takes its place,
-    /// and the others that are not are stored after it. Conflict: it is not unmapped any more, or nothing came of
-    /// it that is not stored already.
+    /// and the others that are not are stored after it. What they leave becomes their subject's snapshot, unless
+    /// something younger is known of it. Conflict: it is not unmapped any more, or nothing came of it that is not
+    /// stored already.
     virtual Status remap(const EventId& id, const std::vector<NewEvent>& mapped) = 0;
     Status remap(const EventId& id, const NewEvent& mapped) { return remap(id, std::vector{mapped}); }
     /// What was kept besides the body of an unmapped event; nothing of one that is mapped, or not known.
@@ -334,6 +343,9 @@ public:
     virtual Result<std::vector<UntoldSubject>> untold(const UntoldQuery& query) = 0;
     /// How many there are; `limit` is ignored.
     virtual Result<std::uint64_t> count_untold(const UntoldQuery& query) = 0;
+    /// Subjects that were seen, and that an event of before had told of, while no snapshots were kept: they are untold
+    /// no more, unless the last event told of their end. How many. Looks at each event of the source once.
+    virtual Result<std::uint64_t> mark_told(const SourceId& source) = 0;
 
     // ---- small things that must survive a restart: names, registrations, cursors
 
@@ -380,8 +392,9 @@ public:
     /// Snapshots that nobody used. Their versions do not come again: a new one of the source begins above.
     virtual Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) = 0;
     /// Makes one subject forgotten: payloads, snapshots, differences, kept headers, answers, results and what the audit
-    /// tells of it. Its events stay as EventState::Erased, with their dedup keys, under a name that is a hash; pending
-    /// deliveries end as Cancelled, `erased`, those under way too. May be repeated: what came since goes.
+    /// tells of it, and events without a subject that name it (ErasureOrder::text). Its events stay as
+    /// EventState::Erased, with their dedup keys, under a name that is a hash; pending deliveries end as Cancelled,
+    /// `erased`, those under way too. May be repeated: what came since goes.
     virtual Result<Erasure> erase(const ErasureOrder& order, TimePoint now) = 0;
     /// Can it be written right now? For readiness: writes and removes a note.
     virtual Status probe() = 0;

@@ -141,6 +141,61 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_subject_is_forgotten_everywhere_and_its_events_s
     BOOST_TEST(counts.targets.at({"t"}).pending == 1u);
 }
 
+namespace {
+
+template <class W>
+NewEvent without_subject(W& world, const std::string& dedup, const std::string& payload, EventState state) {
+    auto event = personal(world, dedup, "");
+    event.leaves.reset();
+    event.event.payload = payload;
+    event.event.state = state;
+    if (state == EventState::Unmapped) event.headers = {{"X-Person", kPlanted}};
+    return event;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(events_without_a_subject_that_name_it_are_erased_too, Place, Stores) {
+    const std::string subject = "object:3/12/7f2c0a11";
+    const std::string named = R"({"who":{"id":"7f2c0a11"},"name":")" + kPlanted + R"("})";
+    World<Place> world;
+    const auto unmapped = world.accept(without_subject(world, "1", named, EventState::Unmapped));
+    const auto mapped = world.accept(without_subject(world, "2", named, EventState::Mapped));
+    const auto other = world.accept(without_subject(world, "3", R"({"id":"7f2c0a12"})", EventState::Unmapped));
+    const auto about_other = world.accept(personal(world, "4", "object:3/12/about another"));
+    const auto counted = world.store->erase({.subject = subject, .dry_run = true}, world.clock.time).value();
+    BOOST_TEST(counted.events == 2u);
+    BOOST_TEST(counted.without_subject == 2u);
+    BOOST_TEST(counted.searched);
+    const auto erased = world.store->erase({.subject = subject}, world.clock.time).value();
+    BOOST_TEST(erased.events == 2u);
+    BOOST_TEST(erased.without_subject == 2u);
+    BOOST_TEST(erased.searched);
+    BOOST_TEST(world.store->counts().value().unmapped == 1u);
+    for (const auto& id : {unmapped.id, mapped.id}) {
+        BOOST_TEST((world.store->event(id).value().state == EventState::Erased));
+        BOOST_TEST(world.store->event(id).value().subject == erased.name);
+        BOOST_TEST(world.store->event(id).value().payload.empty());
+    }
+    BOOST_TEST(world.store->kept_headers(unmapped.id).value().empty());
+    BOOST_TEST((world.store->event(other.id).value().state == EventState::Unmapped));
+    BOOST_TEST((world.store->event(about_other.id).value().state == EventState::Mapped));
+    world.restart();
+    BOOST_TEST(world.store->counts().value().unmapped == 1u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_name_that_is_too_short_is_searched_for_only_if_it_is_given, Place, Stores) {
+    World<Place> world;
+    const auto event = world.accept(without_subject(world, "1", R"({"say \"x\"":1,"id":"7"})", EventState::Mapped));
+    const auto short_ = world.store->erase({.subject = "item:7"}, world.clock.time).value();
+    BOOST_TEST(!short_.searched);
+    BOOST_TEST(short_.events == 0u);
+    const auto given = world.store->erase({.subject = "item:7", .text = R"("x")"}, world.clock.time).value();
+    BOOST_TEST(given.searched);
+    BOOST_TEST(given.without_subject == 1u);
+    BOOST_TEST((world.store->event(event.id).value().state == EventState::Erased));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(others_are_left_alone_when_a_subject_is_forgotten, Place, Stores) {
     Kept<Place> world;
     world.erase();

@@ -74,6 +74,61 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(B4_a_pushed_end_is_told_whatever_its_clock_says_an
     BOOST_TEST(!ends(Intake::Poll, milliseconds{100'700}, 90));
 }
 
+/// An unmapped event is accepted; what it is mapped to is given it.
+template <class W>
+struct Unmapped {
+    W& world;
+    EventId id;
+    TimePoint at;
+    Unmapped(W& in, const std::string& dedup) : world(in), at(in.clock.time += seconds{1}) {
+        auto raw = world.event_with({}, dedup);
+        raw.event.state = EventState::Unmapped;
+        raw.event.subject.clear();
+        id = world.accept(raw).id;
+    }
+    void map(const Change& change, const std::string& dedup) {
+        auto mapped = event_of(world, change, dedup);
+        mapped.event.id = id;
+        mapped.event.received_at = at;
+        mapped.deliveries = {world.delivery_to("t", "object:1")};
+        const auto done = world.store->remap(id, mapped);
+        BOOST_REQUIRE_MESSAGE(done.has_value(), message_of(done));
+    }
+};
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_unmapped_event_that_is_mapped_later_updates_its_subjects_snapshot, Place, Stores) {
+    World<Place> world;
+    Unmapped first(world, "raw 1"), second(world, "raw 2"), third(world, "raw 3");
+    first.map({R"({"a":1})", false, false, 0, Intake::Push}, "1");
+    BOOST_TEST(snapshot_of(world).version == 1u);
+    BOOST_TEST(snapshot_of(world).event.value == first.id.value);
+    third.map({R"({"a":3})", false, false, 0, Intake::Push}, "3");
+    BOOST_TEST(snapshot_of(world).version == 2u);
+    BOOST_TEST(world.store->difference(third.id).value().value().before == R"({"a":1})");
+    BOOST_TEST(world.store->difference(third.id).value().value().changed == R"(["a"])");
+    second.map({R"({"a":2})", false, false, 0, Intake::Push}, "2");  // older: it is told, and nothing else
+    BOOST_TEST(snapshot_of(world).state == R"({"a":3})");
+    BOOST_TEST(snapshot_of(world).version == 2u);
+    BOOST_TEST(!world.store->difference(second.id).value().has_value());
+    world.restart();
+    BOOST_TEST(snapshot_of(world).state == R"({"a":3})");
+    BOOST_TEST(world.store->pending_for({"t"}) == 3u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(B4_an_event_mapped_late_does_not_overwrite_what_came_since, Place, Stores) {
+    World<Place> world;
+    Unmapped old(world, "raw 1"), end(world, "raw 2"), newer(world, "raw 3");
+    world.clock.time += seconds{1};
+    world.accept(event_of(world, {R"({"a":9})", false, false, 100, Intake::Push}, "live"));
+    old.map({R"({"a":1})", false, false, 90, Intake::Push}, "1");
+    BOOST_TEST(snapshot_of(world).state == R"({"a":9})");
+    end.map({R"({"a":1})", true, false, 91, Intake::Push}, "2");
+    BOOST_TEST(snapshot_of(world).live);
+    newer.map({R"({"a":10})", false, false, 110, Intake::Push}, "3");  // by the state's own time
+    BOOST_TEST(snapshot_of(world).state == R"({"a":10})");
+    BOOST_TEST(snapshot_of(world).version == 2u);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(D3_the_version_grows_by_one_with_each_change_and_goes_on_after_an_end, Place, Stores) {
     World<Place> world;
     world.accept(event_of(world, {R"({"a":1})"}, "1"));

@@ -41,6 +41,7 @@ public:
     Result<Erasure> erase(const ErasureOrder&, TimePoint) override { return none(); }
     Result<std::vector<UntoldSubject>> untold(const UntoldQuery&) override { return std::vector<UntoldSubject>{}; }
     Result<std::uint64_t> count_untold(const UntoldQuery&) override { return std::uint64_t{0}; }
+    Result<std::uint64_t> mark_told(const SourceId&) override { return std::uint64_t{0}; }
     std::uint64_t pending() const override { return 0; }
     std::uint64_t pending_for(const TargetId&) const override { return 0; }
     Result<StoreSpace> space() override { return StoreSpace{}; }
