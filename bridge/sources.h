@@ -67,6 +67,8 @@ public:
     // ---- polling
     std::vector<PollReport> polls() const;
     RefreshVerdict refresh(const SourceId& source);
+    /// RequestRates::gate_for()
+    std::shared_ptr<RequestGate> gate_for(const HttpRequest& request) const { return rates_.gate_for(request); }
     std::map<SourceId, SnapshotSource> snapshots() const;
     Backfilling backfilling();
 

@@ -256,7 +256,8 @@ void Dispatcher::claim_ready(Group& group, TimePoint now) {
         auto& lane = *group.ready.front();
         group.ready.pop_front();
         lane.ready = false;
-        const int room = lane.recipe ? lane.gate.room(now, lane.in_flight) : 0;
+        int room = lane.recipe ? lane.gate.room(now, lane.in_flight) : 0;
+        if (lane.one_by_one) room = std::min(room, 1);
         if (room == 0) {
             queue(lane, now);  // it has gone, or become full, since it was put there
         } else if (!claim_from(lane, room, now)) {
@@ -315,6 +316,7 @@ void Dispatcher::begin(Lane& lane, Claim claim, TimePoint now) {
 }
 
 void Dispatcher::ask(const FlightPtr& flight, HttpRequest inquiry) {
+    if (const auto again = transport_.admit(inquiry)) return defer(flight, *again);
     transport_.send(std::move(inquiry),
                     [this, flight](Transport::Finished finished) { asked(flight, std::move(finished)); });
 }
@@ -345,6 +347,7 @@ void Dispatcher::send(const FlightPtr& flight) {
             return conclude(flight, Rejected{request.error().message}, nullptr);
         return conclude(flight, Retry{.reason = request.error().message}, nullptr);
     }
+    if (const auto again = transport_.admit(*request)) return defer(flight, *again);
     flight->claim.delivery.event.payload = {};  // it is in the request now, and may be large
     transport_.send(*std::move(request),
                     [this, flight](Transport::Finished finished) { sent(flight, std::move(finished)); });
@@ -368,6 +371,14 @@ bool Dispatcher::given_back(const FlightPtr& flight, const Exchange& exchange) {
     if (!stopping_ || failure == nullptr || failure->reached != TransportFailure::Reached::NothingSent) return false;
     give_back(flight);
     return true;
+}
+
+/// A rate that it shares with others is used up. No attempt was made; from then on it takes one after the other, as
+/// each has to wait for its turn.
+void Dispatcher::defer(const FlightPtr& flight, TimePoint again) {
+    flight->lane->one_by_one = true;
+    flight->lane->due = again;
+    give_back(flight);
 }
 
 void Dispatcher::give_back(const FlightPtr& flight) {

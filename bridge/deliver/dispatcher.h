@@ -129,8 +129,9 @@ private:
         Gate gate;
         RetryPolicy retry;
         int in_flight = 0;
-        bool limited = false;   ///< has a rate limit
-        bool restored = false;  ///< what an earlier run knew of it is read
+        bool limited = false;     ///< has a rate limit
+        bool one_by_one = false;  ///< shares a rate with others, and had to wait for it
+        bool restored = false;    ///< what an earlier run knew of it is read
         std::shared_ptr<Shown> shown;
         std::optional<TimePoint> due;    ///< when to ask the store
         std::optional<TimePoint> timer;  ///< its place in timers_
@@ -211,6 +212,7 @@ private:
     void conclude(const FlightPtr& flight, const Outcome& outcome, const HttpResponse* response);
     void conclude(const FlightPtr& flight, const Outcome& outcome, Answered answered);
     bool given_back(const FlightPtr& flight, const Exchange& exchange);
+    void defer(const FlightPtr& flight, TimePoint again);
     void give_back(const FlightPtr& flight);
     void perform(const FlightPtr& flight);
     void performed(Performance performance);

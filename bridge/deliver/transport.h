@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "bridge/core/clock.h"
 #include "bridge/core/http.h"
@@ -21,6 +22,12 @@ public:
     static constexpr milliseconds kNoEnd = milliseconds::max();
 
     virtual ~Transport() = default;
+    /// Asked before send() by who can wait for a rate that is shared with others. Nothing: it may be sent now, and is
+    /// to be. Else when to ask again. Safe from any thread.
+    virtual std::optional<TimePoint> admit(const HttpRequest& request) {
+        (void)request;
+        return std::nullopt;
+    }
     /// Safe from any thread. The exchange starts with the driver's next poll().
     virtual void send(HttpRequest request, Done done) = 0;
     /// Runs what is ready, waiting for it at most `wait_max` (kNoEnd: until something happens or wake()).

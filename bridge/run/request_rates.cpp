@@ -16,59 +16,23 @@ bool lower(const RateLimit& a, const RateLimit& b) {
            static_cast<std::int64_t>(b.requests) * a.per.count();
 }
 
+/// Who shows this `Authorization` there.
+std::string asker_of(const std::string& origin, const std::string& authorization) {
+    return origin + '\n' + authorization;
+}
+
 }  // namespace
 
-std::optional<TimePoint> RequestWindow::next(TimePoint now) {
-    while (!until_.empty() && until_.front() <= now) until_.pop_front();
-    for (auto& until : until_) until = std::min(until, now + limit_.per);  // the clock was set back
-    if (under_way_ + static_cast<int>(until_.size()) < limit_.requests) return now;
-    if (until_.empty()) return std::nullopt;
-    return until_.front();
-}
-
-void RequestWindow::end(TimePoint now) {
-    --under_way_;
-    until_.push_back(now + limit_.per);
-}
-
-bool RequestGate::enter() {
-    std::unique_lock lock(mutex_);
-    const auto ticket = ++last_ticket_;
-    waiting_.push_back(ticket);
-    while (open_) {
-        const auto now = clock_.now();
-        const auto next = waiting_.front() == ticket ? window_.next(now) : std::nullopt;
-        if (next && *next <= now) break;
-        if (next) {
-            changed_.wait_for(lock, *next - now);
-        } else {
-            changed_.wait(lock);
-        }
-    }
-    std::erase(waiting_, ticket);
-    if (open_) window_.begin();
-    changed_.notify_all();
-    return open_;
-}
-
-void RequestGate::leave() {
-    const std::lock_guard lock(mutex_);
-    window_.end(clock_.now());
-    changed_.notify_all();
-}
-
-void RequestGate::set_open(bool open) {
-    const std::lock_guard lock(mutex_);
-    open_ = open;
-    changed_.notify_all();
-}
-
 std::string asker_of(const SourceSettings& source) {
-    const auto& app = source.app_api;
-    const auto& token = source.oauth2;
-    const auto kept = token ? token->owner + '\n' + token->credentials + '\n' + token->token_url : std::string();
-    return kept + '\n' + origin_of(source.url) + '\n' + source.user + '\n' + source.password.reveal() + '\n' +
-           source.bearer.reveal() + '\n' + (app ? app->id + '\n' + app->secret.reveal() : std::string());
+    const auto origin = origin_of(source.url);
+    if (const auto& token = source.oauth2)
+        return "oauth2\n" + origin + '\n' + token->owner + '\n' + token->credentials + '\n' + token->token_url;
+    if (const auto& app = source.app_api)
+        return "exapp\n" + origin + '\n' + app->id + '\n' + app->secret.reveal() + '\n' + source.user;
+    if (!source.bearer.empty()) return asker_of(origin, "Bearer " + source.bearer.reveal());
+    if (!source.user.empty())
+        return asker_of(origin, "Basic " + to_base64(source.user + ":" + source.password.reveal()));
+    return asker_of(origin, "");
 }
 
 void RequestRates::configure(const std::vector<SourceSettings>& sources) {
@@ -87,6 +51,16 @@ void RequestRates::configure(const std::vector<SourceSettings>& sources) {
         gates[asker]->set_open(true);
     }
     gates_ = std::move(gates);
+    any_ = !gates_.empty();
+}
+
+std::shared_ptr<RequestGate> RequestRates::gate_for(const HttpRequest& request) const {
+    if (!any_) return nullptr;
+    const auto* authorization = find_header(request.headers, "Authorization");
+    if (authorization == nullptr) return nullptr;
+    const std::lock_guard lock(mutex_);
+    const auto found = gates_.find(asker_of(origin_of(request.url), *authorization));
+    return found == gates_.end() ? nullptr : found->second;
 }
 
 void RequestRates::close() {

@@ -1,60 +1,19 @@
 #pragma once
 
-#include <condition_variable>
-#include <cstdint>
-#include <deque>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "bridge/core/clock.h"
-#include "bridge/record/rate_limit.h"
+#include "bridge/core/http.h"
+#include "bridge/record/request_gate.h"
 #include "bridge/run/source_client.h"
 #include "bridge/settings/settings.h"
 
 namespace orbridge {
-
-/// Pure: which requests a rate allows. One counts from its beginning until a period after its end, because nobody
-/// knows when in between it arrives: so no `per` at the other side sees more than `requests`, however long the way is.
-class RequestWindow {
-public:
-    explicit RequestWindow(RateLimit limit) : limit_(limit) {}
-
-    /// When the next may begin. Nothing: not before one that is on its way has ended.
-    std::optional<TimePoint> next(TimePoint now);
-    void begin() { ++under_way_; }
-    void end(TimePoint now);
-    const RateLimit& limit() const { return limit_; }
-
-private:
-    RateLimit limit_;
-    int under_way_ = 0;
-    std::deque<TimePoint> until_;  ///< of those that have ended: when they count no more
-};
-
-/// Lets requests through in the order in which they came. Safe from any thread. The clock must outlive it.
-class RequestGate {
-public:
-    RequestGate(RateLimit limit, const Clock& clock) : clock_(clock), window_(limit) {}
-
-    /// Waits for its turn. False: it was closed meanwhile, and leave() must not be called.
-    bool enter();
-    void leave();
-    void set_open(bool open);
-    const RateLimit& limit() const { return window_.limit(); }
-
-private:
-    const Clock& clock_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    RequestWindow window_;
-    bool open_ = true;
-    std::uint64_t last_ticket_ = 0;
-    std::deque<std::uint64_t> waiting_;  ///< tickets; the first one's turn comes next
-};
 
 /// `rate` of sources: those that show the same credentials to the same server share one gate, at the lowest of their
 /// rates, and so do those of them that have none of their own. Safe from any thread. The clock must outlive it.
@@ -68,11 +27,16 @@ public:
     void close();
     /// `send`, in its turn.
     Exchanger limited(const SourceSettings& source, Exchanger send) const;
+    /// The gate of the sources that show the same server the same credentials as this request does, whoever makes it;
+    /// those that log in as an ExApp or by OAuth 2 have theirs for themselves. Nothing: no rate is to be kept. Quick
+    /// where no source has a rate.
+    std::shared_ptr<RequestGate> gate_for(const HttpRequest& request) const;
 
 private:
     const Clock& clock_;
     mutable std::mutex mutex_;
     std::map<std::string, std::shared_ptr<RequestGate>> gates_;  ///< by who asks whom
+    std::atomic<bool> any_{false};
 };
 
 /// Who asks whom: server and credentials. Not for anybody's eyes.

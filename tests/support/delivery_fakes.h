@@ -34,6 +34,9 @@ public:
         Done done;
     };
 
+    std::optional<TimePoint> admit(const HttpRequest& request) override {
+        return on_admit ? on_admit(request) : std::nullopt;
+    }
     void send(HttpRequest request, Done done) override {
         if (stopped_) return done({TransportFailure{TransportFailure::Reached::NothingSent, false, "stopped"}, {}});
         sent_.push_back({std::move(request), std::move(done)});
@@ -63,6 +66,7 @@ public:
     }
 
     std::function<void()> on_poll;
+    std::function<std::optional<TimePoint>(const HttpRequest&)> on_admit{};
 
 private:
     void finish(std::size_t index, Exchange exchange) {

@@ -84,6 +84,32 @@ BOOST_AUTO_TEST_CASE(a_failed_attempt_is_repeated_when_it_is_due_and_not_before)
     BOOST_TEST(rig.store.row(1).attempts.at(1).number == 2);
 }
 
+BOOST_AUTO_TEST_CASE(S5_a_rate_that_is_shared_with_others_defers_and_that_is_no_attempt) {
+    Rig rig;
+    for (int i = 0; i < 4; ++i) rig.store.add("a");
+    rig.targets({"a"});
+    int room = 1;
+    const auto again = rig.clock.now() + 400ms;
+    rig.transport.on_admit = [&](const HttpRequest&) -> std::optional<TimePoint> {
+        if (room-- > 0) return std::nullopt;
+        return again;
+    };
+    BOOST_CHECK(rig.run() == 400ms);
+    BOOST_TEST(rig.transport.waiting() == 1u);
+    BOOST_TEST(rig.dispatcher.in_flight() == 1);
+    rig.answer(200);
+    rig.run();
+    room = 10;
+    rig.clock.advance(400ms);
+    rig.run();
+    rig.transport.answer_all(200);
+    rig.run();
+    for (int i = 1; i <= 4; ++i) {
+        BOOST_TEST(rig.store.row(i).state == "delivered");
+        BOOST_TEST(rig.store.row(i).attempts.size() == 1u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_rejected_delivery_and_one_that_cannot_be_written_are_dead_at_once) {
     Rig rig;
     rig.store.add("a");

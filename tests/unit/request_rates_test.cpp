@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "bridge/deliver/rated_transport.h"
 #include "bridge/run/shared_fetches.h"
 #include "tests/support/delivery_fakes.h"
 
@@ -21,6 +22,16 @@ SourceSettings a_source(const std::string& id, const std::string& token, int req
     source.rate = {requests, 1'000ms};
     return source;
 }
+
+/// Read by one thread while another sets it.
+class SharedClock final : public Clock {
+public:
+    TimePoint now() const override { return TimePoint{milliseconds{now_}}; }
+    void advance(milliseconds by) { now_ += by.count(); }
+
+private:
+    std::atomic<std::int64_t> now_{1'790'000'000'000};
+};
 
 }  // namespace
 
@@ -76,6 +87,66 @@ BOOST_AUTO_TEST_CASE(S5_who_shows_the_same_credentials_shares_a_gate_at_the_lowe
     rates.configure({a, b, c, other});
     clock.advance(2s);
     BOOST_TEST(std::holds_alternative<HttpResponse>(asks(b)));
+}
+
+BOOST_AUTO_TEST_CASE(S5_who_does_not_wait_takes_its_turn_among_those_who_do) {
+    SharedClock clock;
+    RequestGate gate({1, 1'000ms}, clock);
+    BOOST_TEST(!gate.try_enter().has_value());
+    BOOST_TEST((gate.try_enter().value() == clock.now() + 20ms));  // nobody knows when what is on its way has ended
+    gate.leave();
+    BOOST_TEST((gate.try_enter().value() == clock.now() + 1'000ms));
+    std::promise<bool> entered;
+    std::thread waits([&] { entered.set_value(gate.enter()); });  // behind the one that asked
+    clock.advance(1'000ms);
+    BOOST_TEST(!gate.try_enter().has_value());
+    gate.leave();
+    clock.advance(1'000ms);
+    gate.set_open(true);  // the clock of a test wakes nobody
+    BOOST_TEST(entered.get_future().get());
+    waits.join();
+    gate.leave();
+}
+
+BOOST_AUTO_TEST_CASE(S5_a_place_that_nobody_asks_for_any_more_holds_nobody_up) {
+    orbridge::test::ManualClock clock;
+    RequestGate gate({1, 1'000ms}, clock);
+    BOOST_TEST(!gate.try_enter().has_value());
+    gate.leave();
+    BOOST_TEST(gate.try_enter().has_value());  // and it never comes back
+    clock.advance(2'001ms);
+    BOOST_TEST(gate.enter());
+    gate.leave();
+}
+
+BOOST_AUTO_TEST_CASE(S5_a_target_with_a_sources_credentials_keeps_to_its_rate) {
+    orbridge::test::ManualClock clock;
+    orbridge::test::ScriptedTransport inner;
+    RequestRates rates(clock);
+    RatedTransport rated(inner, [&](const HttpRequest& request) { return rates.gate_for(request); });
+    const auto request = [](const std::string& url, const std::string& token) {
+        return HttpRequest{.method = "POST", .url = url, .headers = {{"authorization", token}}};
+    };
+    const auto same = request("https://desk.example.org/other", "Bearer one");
+    BOOST_TEST(!rated.admit(same).has_value());  // no source has a rate
+    auto basic = a_source("b", "", 1);
+    basic.user = "u";
+    basic.password = Secret("p");
+    rates.configure({a_source("a", "one", 1), basic});
+    int refused = 0;
+    const auto done = [&](const Transport::Finished& finished) {
+        if (std::holds_alternative<TransportFailure>(finished.exchange)) ++refused;
+    };
+    BOOST_TEST(!rated.admit(same).has_value());
+    rated.send(same, done);
+    BOOST_TEST(rated.admit(same).has_value());
+    rated.send(same, done);  // it did not ask, or did not listen
+    BOOST_TEST(refused == 1);
+    for (const auto& other : {request("https://desk.example.org/other", "Bearer two"),
+                              request("https://elsewhere.example.org/other", "Bearer one"), HttpRequest{}})
+        BOOST_TEST(!rated.admit(other).has_value());
+    BOOST_TEST(!rated.admit(request("https://desk.example.org/", "Basic dTpw")).has_value());
+    BOOST_TEST(rated.admit(request("https://desk.example.org/", "Basic dTpw")).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(S14_one_answer_is_shared_while_it_is_fresh_and_never_across_owners) {
