@@ -1,5 +1,6 @@
 """Stored credentials from outside: rows K1 to K13, S12 and S13 of integrations.md, with the real binary and the command line."""
 import base64
+import contextlib
 import http.server
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
+import time
 import unittest
 import urllib.parse
 
@@ -36,7 +38,7 @@ class Desk:
     """A service with a token endpoint. Tokens are access-1, access-2 …; `refuses` says what it refuses."""
 
     def __init__(self, case):
-        self.grants, self.shown, self.refuses, self.lifetime = [], [], set(), 3600
+        self.grants, self.times, self.shown, self.refuses, self.lifetime = [], [], [], set(), 3600
         self.lock = threading.Lock()
         desk = self
 
@@ -44,6 +46,7 @@ class Desk:
             def do_POST(self):
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 with desk.lock:
+                    desk.times.append(time.monotonic())
                     desk.grants.append((dict(urllib.parse.parse_qsl(form)), self.headers.get("Authorization")))
                     if "token" in desk.refuses:
                         return self.answer(400, {"error": "invalid_client", "error_description": form})
@@ -64,7 +67,8 @@ class Desk:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # who asked may have gone
+                    self.wfile.write(body)
 
             def log_message(self, *_):
                 pass
@@ -181,6 +185,39 @@ class Credentials(unittest.TestCase):
         self.assertEqual(self.give({"client_id": "c", "client_secret": SECRET, "refresh_token": None})[0], 0)
         until("valid again", lambda: self.rows()[0]["is_valid"])
         self.assertEqual(self.desk.grants[-1][0]["grant_type"], "client_credentials")
+        self.assert_nothing_leaked()
+
+    def test_S12_ten_polls_at_once_renew_one_token_and_the_new_refresh_token_survives_a_restart(self):
+        self.desk.lifetime = 2
+        sources = "".join(
+            f"  s{n}: {{type: http, url: {self.desk.url}/list/{n}, oauth2: {{credentials: desk, token_url: "
+            f"{self.desk.url}/token, margin: 1s}}, poll: {{interval: 100ms, backoff_max: 100ms, items: /data, id: /number}}}}\n"
+            for n in range(10))
+        config = self.configured(self.key("one.key"))
+        before, rest = config.partition("sources:\n")[0] + "sources:\n", config[config.index("targets:\n"):]
+        self.bridge = self.world.bridge(before + sources + rest).start()
+        self.give({"client_id": "c", "refresh_token": REFRESH})
+        until("four tokens were used by all", lambda: self.desk.count() >= 5)
+        with self.desk.lock:
+            times, grants, shown = list(self.desk.times), list(self.desk.grants), list(self.desk.shown)
+        for earlier, later in zip(times, times[1:]):
+            self.assertGreater(later - earlier, 0.5)  # a token is good for a second: nobody renews it beside another
+        tokens = [grant[0]["refresh_token"] for grant in grants]
+        self.assertEqual(tokens, [REFRESH] + [f"{REFRESH}-{n}" for n in range(1, len(tokens))])
+        self.assertGreaterEqual(len(shown), 10)
+        self.bridge.stop()
+        count = self.desk.count()
+        self.bridge.start()
+        until("renewed after the restart", lambda: self.desk.count() > count)
+        with self.desk.lock:
+            self.assertEqual(self.desk.grants[count][0]["refresh_token"], f"{REFRESH}-{count}")
+        self.desk.refuse("use", "token")
+        until("refused", lambda: self.rows()[0]["is_valid"] is False)
+        polls = lambda: [each["poll"] for each in self.bridge.api("/api/v1/status")[1]["sources"].values()]
+        until("all stopped", lambda: all(poll["state"] == "error" and "next_poll" not in poll for poll in polls()))
+        with self.desk.lock:
+            shown = len(self.desk.shown)
+        self.assertEqual(len(self.desk.shown), shown)
         self.assert_nothing_leaked()
 
     def test_K3_K4_K9_K10_K12_from_the_command_line(self):

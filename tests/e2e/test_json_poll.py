@@ -1,4 +1,5 @@
 """Sources of type http: any JSON over HTTP, polled (integrations.md rows S1 to S7, S10, D1)."""
+import contextlib
 import http.server
 import json
 import threading
@@ -30,16 +31,26 @@ class Desk:
 
     def __init__(self, case):
         self.items, self.asked, self.answer, self.lock = [], [], None, threading.Lock()
+        self.answer_to_posts = lambda body: (200, {}, {})
         self.watch = lambda path, headers, begins: None
+        self.pause = lambda: None  # before an answer, while others are answered
         desk = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                self.reply(lambda: (desk.answer or desk.list)(self.path, self.headers))
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.reply(lambda: desk.answer_to_posts(body))
+
+            def reply(self, make):
                 with desk.lock:
                     desk.asked.append((self.path, dict(self.headers)))
                     desk.watch(self.path, self.headers, True)
-                    status, headers, body = (desk.answer or desk.list)(self.path, self.headers)
-                body = body if isinstance(body, bytes) else json.dumps(body).encode()
+                    status, headers, body = make()
+                desk.pause()
+                body = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
                 with desk.lock:
                     desk.watch(self.path, self.headers, False)
                 self.send_response(status)
@@ -47,7 +58,8 @@ class Desk:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # who asked may have gone
+                    self.wfile.write(body)
 
             def log_message(self, *_):
                 pass
@@ -76,6 +88,10 @@ class Desk:
     def say(self, answer):
         with self.lock:
             self.answer = answer
+
+    def say_to_posts(self, answer):
+        with self.lock:
+            self.answer_to_posts = answer
 
     def count(self):
         with self.lock:
@@ -170,6 +186,88 @@ class JsonPoll(unittest.TestCase):
         self.good()
         self.assertEqual(self.names(), ["Ticket updated:1 item:1", "Ticket deleted:2 item:2"])
 
+    def document(self):
+        return self.bridge.api("/api/v1/snapshots/tickets/document")[1]
+
+    def test_S3_stale_while_error_step_by_step(self):
+        self.start(poll="")
+        hung = threading.Event()
+        self.addCleanup(hung.set)
+        self.desk.say(lambda *_: (200, {}, {"n": 1}))
+        self.run_bridge()
+        self.good()
+        good = self.document()
+        self.assertEqual((good["data"]["item"], good["version"], good["status"]), ({"n": 1}, 1, "ok"))
+
+        steps = (("500", lambda *_: (500, {}, {"error": "down"}), lambda: None),
+                 ("timeout", lambda *_: (200, {}, {"n": 9}), hung.wait),
+                 ("bad JSON", lambda *_: (200, {}, b'{"n": 9'), lambda: None))
+        for name, answer, pause in steps:
+            self.good()
+            before = self.document()
+            self.desk.pause = pause
+            self.desk.say(answer)
+            body = until(name, lambda: (lambda b: b if b["status"] == "error" else None)(self.document()))
+            self.assertEqual((body["data"]["item"], body["version"], body["stale"]), ({"n": 1}, 1, True), name)
+            self.assertTrue(body["error"])
+            self.assertNotIn("t0p-s3cret", json.dumps(body))
+            self.assertNotIn("state=open", json.dumps(body))
+            later = until("checked again", lambda: (lambda b: b if b["checked_at"] > body["checked_at"] else None)(
+                self.document()))
+            self.assertEqual(later["fetched_at"], body["fetched_at"])
+            self.assertGreaterEqual(body["fetched_at"], before["fetched_at"])
+            self.assertGreater(later["checked_at"], later["fetched_at"])
+            self.assertEqual(later["version"], 1)
+            self.desk.pause = lambda: None
+            self.desk.say(lambda *_: (200, {}, {"n": 1}))
+        hung.set()
+        self.desk.say(lambda *_: (200, {}, {"n": 2}))
+        body = until("the new data", lambda: (lambda b: b if b["version"] == 2 else None)(self.document()))
+        self.assertEqual((body["data"]["item"], body["status"], body["stale"]), ({"n": 2}, "ok", False))
+        self.assertGreater(body["fetched_at"], good["fetched_at"])
+        self.assertEqual(self.names(), ["Ticket updated:document document"])
+
+    def asked_from(self, first, clock=time.monotonic):
+        """When the fake was asked, from the moment on at which it answers `first`, once."""
+        times, answers = [], [first]
+        with self.desk.lock:
+            self.desk.watch = lambda path, headers, begins: begins and times.append(clock())
+            self.desk.answer = lambda *asked: answers.pop()() if answers else self.desk.list(*asked)
+        until("asked again and again", lambda: len(times) >= 5)
+        return times
+
+    def test_S4_a_429_with_retry_after_3_is_left_alone_for_3_seconds(self):
+        self.changes([{"number": 1}])
+        times = self.asked_from(lambda: (429, {"Retry-After": "3"}, {}))
+        self.assertGreaterEqual(times[1] - times[0], 3.0)
+        self.assertEqual(self.poll()["state"], "ok")
+
+    def test_S4_a_limit_that_is_used_up_is_left_alone_until_it_is_reset(self):
+        self.changes([{"number": 1}])
+        reset = []
+
+        def used_up():
+            reset.append(int(time.time()) + 3)
+            return 429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(reset[0])}, {}
+        asked = self.asked_from(used_up, time.time)
+        self.assertGreaterEqual(asked[1], reset[0])
+
+    def test_S4_backs_off_up_to_the_limit_and_a_success_ends_that(self):
+        self.start(", items: /data, id: /number")
+        self.config = self.config.replace("interval: 150ms, backoff_max: 150ms", "interval: 100ms, backoff_max: 1s")
+        self.desk.say(lambda *_: (500, {}, {}))
+        times = []
+        self.desk.watch = lambda path, headers, begins: begins and times.append(time.monotonic())
+        self.run_bridge()
+        until("six tries", lambda: len(times) >= 6)
+        # 100 ms doubled each time, but never above 1 s; less 10 %.
+        for (earlier, later), least in zip(zip(times, times[1:]), (0.18, 0.36, 0.72, 0.9, 0.9)):
+            self.assertGreaterEqual(later - earlier, least)
+        self.assertGreaterEqual(self.poll()["failures"], 5)
+        self.desk.say(None)
+        until("a good poll", lambda: self.poll()["state"] == "ok")
+        self.assertNotIn("failures", self.poll())
+
     def test_S4_retry_after_is_a_lower_bound(self):
         self.changes([{"number": 1}])
         self.desk.say(lambda *_: (429, {"Retry-After": "3600"}, {}))
@@ -199,6 +297,34 @@ class JsonPoll(unittest.TestCase):
         self.assertNotIn("If-None-Match", self.desk.asked[0][1])
         self.assertEqual(self.desk.asked[-1][1]["If-None-Match"], '"v1"')
         self.assertEqual(self.names(), [])
+        before = self.bridge.api("/api/v1/snapshots/tickets/item%3A1")[1]
+        later = until("checked again", lambda: (lambda b: b if b["checked_at"] > before["checked_at"] else None)(
+            self.bridge.api("/api/v1/snapshots/tickets/item%3A1")[1]))
+        self.assertEqual((later["version"], later["status"], later["stale"]), (before["version"], "ok", False))
+        self.bridge.kill()  # the mark is kept
+        with self.desk.lock:
+            count = len(self.desk.asked)
+        self.run_bridge()
+        self.good()
+        self.assertEqual({each[1].get("If-None-Match") for each in self.desk.asked[count:]}, {'"v1"'})
+
+    def test_S6_by_the_time_of_the_last_change_too(self):
+        self.start()
+        stamp = "Wed, 25 Nov 2026 10:00:00 GMT"
+
+        def conditional(path, headers):
+            if headers.get("If-Modified-Since") == stamp:
+                return 304, {}, b""
+            return 200, {"Last-Modified": stamp}, {"data": [{"number": 1}]}
+        self.desk.say(conditional)
+        self.run_bridge()
+        self.good()
+        self.assertNotIn("If-Modified-Since", self.desk.asked[0][1])
+        self.assertEqual(self.desk.asked[-1][1]["If-Modified-Since"], stamp)
+        self.assertEqual(self.bridge.api("/api/v1/snapshots/tickets/item%3A1")[1]["version"], 1)
+        self.desk.say(lambda *_: (200, {}, {"data": [{"number": 1, "new": True}]}))
+        self.good()
+        self.assertEqual(self.bridge.api("/api/v1/snapshots/tickets/item%3A1")[1]["version"], 2)
 
     def paged(self, poll):
         rows = [{"number": n} for n in range(1, 6)]
@@ -244,18 +370,20 @@ class JsonPoll(unittest.TestCase):
 
 
 MANY = """listen: 127.0.0.1:{port}
+adapters: {{folders: [{root}/adapters]}}
 store: sqlite:{folder}/orbridge.db
 mappings: [{root}/mappings/http.yaml]
 sources:
 {sources}targets:
-  nowhere: {{adapter: windmill, url: 'http://127.0.0.1:9/api/w/main/jobs/run/p/f/x/y', token: wm}}
+  told: {target}
 routes:
-  - {{channel: Nothing, to: nowhere}}
+  - {{channel: Thing, to: told}}
 """
+NOWHERE = "{adapter: windmill, url: 'http://127.0.0.1:9/api/w/main/jobs/run/p/f/x/y', token: wm}"
 
 
 class Shared(unittest.TestCase):
-    def start(self, answer, sources):
+    def start(self, answer, sources, push="", target=NOWHERE):
         """`answer(name, token)`: the items that a source of this token is shown; `sources`: name → further settings."""
         self.desk = Desk(self)
         self.arrived, self.busy, self.most = [], {}, {}
@@ -268,7 +396,8 @@ class Shared(unittest.TestCase):
         self.addCleanup(world.close)
         base = self.desk.url.partition("/api/")[0]
         text = "".join(f"  {name}: {{type: http, url: '{base}/{path}', {more}}}\n" for name, (path, more) in sources.items())
-        self.bridge = world.bridge(MANY.format(port=free_port(), folder=world.folder, root=ROOT, sources=text)).start()
+        self.bridge = world.bridge(MANY.format(port=free_port(), folder=world.folder, root=ROOT, sources=text + push,
+                                               target=target.replace("BASE", base))).start()
 
     def watch(self, path, headers, begins):
         """Called by the desk, under its lock, when a request came and when it is about to be answered."""
@@ -292,6 +421,47 @@ class Shared(unittest.TestCase):
         self.assertEqual(len({path for _, path, _ in arrived[:100]}), 20)
         self.assertEqual(set(self.most.values()), {1})  # S2: one at a time of each source
         self.assertEqual(self.bridge.stop(), 0)  # though all of them wait for their turn
+
+    def test_S2_one_poll_at_a_time_though_an_answer_takes_three_intervals(self):
+        self.start(lambda path, token: [{"n": path}],
+                   {"slow": ("list/1", "token: same, poll: {interval: 100ms, backoff_max: 100ms, id: /n}")})
+        self.desk.pause = lambda: time.sleep(0.3)  # what the fake is like; nothing waits for it
+        until("six polls", lambda: len(self.all_arrived()) >= 6)
+        self.assertEqual(self.most["/list/1"], 1)
+
+    def test_S2_the_first_poll_is_at_once_and_twenty_sources_do_not_go_in_step(self):
+        self.start(lambda path, token: [{"n": path}],
+                   {f"s{n}": (f"list/{n}", "token: same, poll: {interval: 1h, id: /n}") for n in range(20)})
+        polls = until("all were polled once", lambda: (lambda all_: all_ if all(
+            poll.get("next_poll") for poll in all_) else None)(
+                [each["poll"] for each in self.bridge.api("/api/v1/status")[1]["sources"].values()]))
+        self.assertEqual(len({path for _, path, _ in self.all_arrived()}), 20)  # at once, not in an hour
+        self.assertGreaterEqual(len({poll["next_poll"] for poll in polls}), 15)  # by milliseconds, within 12 minutes
+
+    def test_S5_targets_keep_to_the_rate_of_sources_with_the_same_credentials(self):
+        self.start(lambda path, token: [{"n": path}],
+                   {f"s{n}": (f"list/{n}", "token: same, poll: {interval: 100ms, backoff_max: 100ms, id: /n}"
+                              + (", rate: 5/1s" if n == 7 else "")) for n in range(20)},
+                   push="  told: {type: push, verify: bearer, secret: push-token, mapping: record}\n",
+                   target="{adapter: http, config: {url: 'BASE/take'}, credentials: {token: same}, task: post, "
+                          "params: {body: {name: '{{event.eventName}}'}}, in_flight_max: 3}")
+        for n in range(6):
+            status, _, text = call("POST", f"{self.bridge.url}/ingest/told",
+                                   {"channel": "Thing", "eventName": f"created:{n}", "timestamp": 1790000000000,
+                                    "payload": {"n": n}}, {"Authorization": "Bearer push-token"})
+            self.assertEqual(status // 100, 2, text)
+        until("all were polled twice, and the events were delivered", lambda: all(
+            sum(path == f"/list/{n}" for _, path, _ in self.all_arrived()) >= 2 for n in range(20)) and
+            sum(path == "/take" for _, path, _ in self.all_arrived()) == 6)
+        arrived = self.all_arrived()
+        self.assertEqual({token for *_, token in arrived}, {"Bearer same"})
+        for (first, *_), (last, *_) in zip(arrived, arrived[5:]):
+            self.assertGreaterEqual(last - first, 0.99, "more than 5 within a second")
+        self.bridge.settled()
+        attempts = [self.bridge.api("/api/v1/deliveries/" + each["id"])[1]["attempts"]
+                    for each in self.bridge.api("/api/v1/deliveries")[1]["deliveries"]]
+        self.assertEqual([len(each) for each in attempts], [1] * 6)  # waiting for its turn is no attempt
+        self.assertEqual(self.bridge.stop(), 0)
 
     def test_S14_equal_requests_of_one_owner_are_one_and_none_crosses_to_another(self):
         poll = "poll: {interval: 300ms, backoff_max: 300ms, id: /n, existing: tell}"

@@ -4,6 +4,11 @@ import concurrent.futures
 import hashlib
 import hmac
 import json
+import pathlib
+import re
+import resource
+import socket
+import time
 import unittest
 import urllib.parse
 
@@ -21,7 +26,7 @@ rules:
      payload: {thing: thing}}
 """
 CONFIG = """listen: 127.0.0.1:0
-http: {{waiters_max: 2, wait_max: 10m}}
+http: {{{http}wait_max: 10m}}
 store: sqlite:{folder}/orbridge.db
 mappings: [{folder}/things.yaml]
 sources:
@@ -58,10 +63,11 @@ class Snapshots(unittest.TestCase):
         self.world = World()
         self.addCleanup(self.world.close)
 
-    def start(self, **options):
+    def start(self, http="waiters_max: 2, ", **options):
         self.windmill = self.world.windmill()
         (self.world.folder / "things.yaml").write_text(MAPPING)
-        self.bridge = self.world.bridge(CONFIG.format(folder=self.world.folder, windmill=self.windmill.url, **options))
+        self.bridge = self.world.bridge(CONFIG.format(folder=self.world.folder, windmill=self.windmill.url, http=http,
+                                                      **options))
         return self.bridge.start()
 
     def push(self, thing, kind="thing", source="things"):
@@ -120,6 +126,57 @@ class Snapshots(unittest.TestCase):
                 self.assertEqual(body["error"]["field"], "version")
         self.assertEqual(self.read(query="?version=3&wait=x")[2]["error"]["field"], "wait")
 
+    def test_D4_versions_go_on_after_the_source_was_taken_out_and_put_back(self):
+        self.start()
+        for a in (1, 2, 3):
+            self.push({"id": "1", "a": a})
+        etag = self.read()[1]["etag"]
+        whole = self.bridge.config.read_text()
+        self.bridge.stop()
+        lines = [line for line in whole.splitlines(keepends=True) if not line.startswith("  things: ")]
+        self.bridge.config.write_text("".join(lines))
+        self.bridge.start()
+        self.assertEqual(self.read()[0], 404)
+        self.bridge.stop()
+        self.bridge.config.write_text(whole)
+        self.bridge.start()
+        self.assertEqual(self.read()[2]["version"], 3)
+        self.push({"id": "1", "a": 3}, "gone")
+        self.push({"id": "1", "a": 1})  # created again, with the content of its first version
+        self.assertEqual(self.read()[2]["version"], 5)
+        self.assertEqual(self.bridge.cli("erase", "thing:a/1", "--yes")[0], 0)
+        self.push({"id": "1", "a": 7})
+        self.assertGreater(self.read()[2]["version"], 5)
+        self.assertEqual(self.read(headers={"If-None-Match": etag})[0], 200)
+
+    def test_D3_two_changes_within_a_second_are_two_versions(self):
+        self.start()
+        for a in range(1, 21):  # far more than seconds pass
+            self.push({"id": "1", "a": a})
+        self.assertEqual(self.read()[2]["version"], 20)
+
+    def test_an_event_that_is_mapped_later_updates_the_snapshot_and_wakes_who_waits(self):
+        self.start()
+        mapping = self.world.folder / "things.yaml"
+        mapping.write_text(MAPPING.replace("class: thing, channel", "class: other, channel"))
+        self.bridge.stop()
+        self.bridge.start()
+        first = self.push({"id": "1", "a": 1})["id"]
+        second = self.push({"id": "1", "a": 2})["id"]
+        self.assertEqual(self.read()[2]["status"], "pending")
+        mapping.write_text(MAPPING)
+        self.bridge.stop()
+        self.bridge.start()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(self.read, query="?version=0&wait=600")
+            self.assertEqual(self.bridge.cli("replay", "--unmapped")[0], 0)
+            self.assertEqual(waiting.result(DEADLINE_S)[0], 200)
+        until("both are mapped", lambda: not self.bridge.api("/api/v1/events?state=unmapped")[1]["events"])
+        body = self.read()[2]
+        self.assertEqual((body["version"], body["data"]["a"]), (2, 2))
+        self.assertEqual(self.bridge.api(f"/api/v1/events/{second}")[1]["changed"], ["a"])
+        self.assertNotIn("changed", self.bridge.api(f"/api/v1/events/{first}")[1])
+
     def test_D5_the_etag_works_like_the_version(self):
         self.start()
         self.push({"id": "1", "a": 1})
@@ -162,6 +219,60 @@ class Snapshots(unittest.TestCase):
                 self.assertEqual((status, body["version"]), (200, 2))
         self.assertEqual(self.read(query="?version=2&wait=1")[0], 304)
         self.assertEqual(self.read(query="?version=1&wait=600")[0], 200)  # there is something already
+
+    def test_D9_the_answer_comes_with_the_change_and_not_before(self):
+        self.start()
+        self.push({"id": "1", "a": 1})
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answered = []
+
+            def wait():
+                result = self.read(query="?version=1&wait=600")
+                answered.append(time.monotonic())
+                return result
+            waiting = pool.submit(wait)
+            time.sleep(2)  # the check of row D9 says so; nothing depends on it
+            self.assertFalse(waiting.done())
+            changed = time.monotonic()
+            self.push({"id": "1", "a": 2})
+            self.assertEqual((waiting.result(DEADLINE_S)[0], waiting.result()[2]["version"]), (200, 2))
+            self.assertGreaterEqual(answered[0], changed)
+
+    def threads(self):
+        status = (pathlib.Path("/proc") / str(self.bridge.process.pid) / "status").read_text()
+        return int(re.search(r"^Threads:\s+(\d+)", status, re.MULTILINE)[1])
+
+    def test_D9_a_thousand_readers_wait_on_no_thread(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        readers = min(1000, hard // 4)
+        self.start(http=f"threads_max: 4, queued_max: 2000, waiters_max: {readers}, ")
+        self.push({"id": "1", "a": 1})
+        before = self.threads()
+        token = (self.world.folder / "admin.token").read_text().strip()
+        request = (f"GET /api/v1/snapshots/things/thing%3Aa%2F1?version=1&wait=600 HTTP/1.1\r\nHost: x\r\n"
+                   f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n").encode()
+        sockets = []
+        for _ in range(readers):
+            reader = socket.create_connection(("127.0.0.1", self.bridge.port), DEADLINE_S)
+            self.addCleanup(reader.close)
+            reader.sendall(request)
+            sockets.append(reader)
+        until("all wait", lambda: self.read(query="?version=1&wait=1")[0] == 503)
+        self.assertLessEqual(self.threads(), before + 4)  # `threads_max`
+        # Meanwhile everybody else is served, and only who waits for the changed subject is told.
+        self.push({"id": "2", "a": 1})
+        self.assertEqual(self.read("thing:a/2")[2]["version"], 1)
+        self.assertEqual(self.read(query="?version=1&wait=1")[0], 503)
+        self.push({"id": "1", "a": 2})
+        for reader in sockets:
+            answer = b""
+            while piece := reader.recv(65536):
+                answer += piece
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer[:200])
+            self.assertEqual(json.loads(answer.partition(b"\r\n\r\n")[2])["version"], 2)
+        self.assertEqual(self.read(query="?version=2&wait=1")[0], 304)  # there is room again
 
     def test_D9_those_who_wait_do_not_hold_up_the_end(self):
         self.start()
@@ -322,11 +433,55 @@ class Snapshots(unittest.TestCase):
         self.push({"id": "1", "name": "back", "n": 0})
         self.assertGreater(self.read("thing:a/1")[2]["version"], 3)
 
+    def test_what_names_the_subject_is_erased_wherever_it_is(self):
+        self.windmill = self.world.windmill()
+        (self.world.folder / "things.yaml").write_text(MAPPING)
+        desk = Desk(self)  # refuses, and repeats what it was sent
+        desk.say_to_posts(lambda body: (400, {}, {"refused": body.decode()}))
+        text = CONFIG.format(folder=self.world.folder, windmill=self.windmill.url, http="")
+        target = text[text.index("    adapter: windmill"):text.index("routes:")]
+        text = text.replace(target, f"""    adapter: http
+    config: {{url: '{desk.url.partition('?')[0]}'}}
+    task: post
+    params: {{body: {{whole: "{{{{event.payload}}}}"}}}}
+""")
+        text = text.replace("sources:\n", f"adapters: {{folders: [{ROOT}/adapters]}}\nsources:\n", 1)
+        self.bridge = self.world.bridge(text).start()
+        identity = "7f2c0a11-ee02"
+        subject = f"thing:a/{identity}"
+        for n in range(2):
+            self.push({"id": identity, "name": PERSON, "n": n})
+        unmapped = self.push({"id": identity, "name": PERSON}, "unheard of")["id"]
+        other = self.push({"id": "somebody-else", "name": "X"}, "unheard of")["id"]
+        until("dead", lambda: len(self.bridge.api("/api/v1/deliveries?state=dead")[1]["deliveries"]) == 2)
+        dead = self.bridge.api("/api/v1/deliveries?state=dead")[1]["deliveries"][0]["id"]
+        self.assertIn(PERSON, json.dumps(self.bridge.api(f"/api/v1/deliveries/{dead}")[1], ensure_ascii=False))
+        self.assertEqual(self.bridge.cli("replay", "--subject", subject)[0], 0)
+        self.assertIn(subject, json.dumps(self.bridge.api("/api/v1/replays")[1]))
+        until("dead again", lambda: self.bridge.pending() == 0)
+        self.assertTrue(self.erased_bytes(PERSON) and self.erased_bytes(identity))
+        counted = self.bridge.cli_json("erase", subject, "--dry-run")
+        self.assertEqual((counted["events"], counted["without_subject"], counted["searched"], counted["replays"]),
+                         (3, 1, True, 1))
+        told = self.bridge.cli_json("erase", subject, "--yes")
+        self.assertEqual((told["events"], told["without_subject"], told["replays"], told["overwritten"]), (3, 1, 1, True))
+        self.assertEqual(self.erased_bytes(PERSON), [])
+        self.assertEqual(self.erased_bytes(identity), [])
+        self.assertEqual(self.bridge.api(f"/api/v1/events/{unmapped}")[1]["state"], "erased")
+        self.assertEqual(self.bridge.api(f"/api/v1/events/{other}")[1]["state"], "unmapped")
+        self.assertNotIn(identity, json.dumps(self.bridge.api("/api/v1/replays")[1]))
+        self.assertNotIn(identity, json.dumps(self.bridge.cli_json("audit")))
+        self.bridge.stop()  # nothing comes back with a restart
+        self.assertEqual(self.erased_bytes(identity), [])
+        self.bridge.start()
+        self.assertEqual(self.bridge.api("/api/v1/status")[1]["store"]["unmapped"], 1)
+        self.assertIn("too short", self.bridge.cli("erase", "thing:a/1", "--dry-run")[1])
+
     def test_an_order_to_erase_says_what_is_wrong_with_it(self):
         self.start()
         for body, field in (({}, "subject"), ({"subject": ""}, "subject"), ({"subject": 1}, "subject"),
                             ({"subject": "x", "dryrun": True}, "dryrun"), ({"subject": "x", "dry_run": 1}, "dry_run"),
-                            ({"subject": "x", "source": ""}, "source")):
+                            ({"subject": "x", "source": ""}, "source"), ({"subject": "x", "text": "ab"}, "text")):
             status, answer = self.bridge.api("/api/v1/erase", "POST", body)
             self.assertEqual((status, answer["error"]["field"]), (400, field))
         self.assertEqual(call("POST", self.bridge.url + "/api/v1/erase", {"subject": "x"})[0], 401)

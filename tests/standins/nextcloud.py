@@ -59,13 +59,15 @@ class Nextcloud:
                          "POST work": self.do_work, "GET changes": lambda _: self.work.told,
                          "GET work": lambda _: self.work.summary(), "GET reads": self.reads,
                          "POST fill": self.work.fill, "POST quirks": self.set_quirks, "POST expire": self.expire,
-                         "POST commit": self.commit, "POST hold": self.hold, "GET exapps": self.appapi.show,
+                         "POST commit": self.commit, "POST hold": self.hold,
+                         "GET held": lambda _: {"waiting": self.waiting}, "GET exapps": self.appapi.show,
                          "POST exapp-deploy": self.appapi.deploy, "POST exapp-install": self.appapi.install,
                          "POST exapp-enable": self.appapi.enable, "POST exapp-disable": self.appapi.disable,
                          "POST exapp-unregister": self.appapi.unregister(self.listeners),
                          "POST exapp-browse": self.appapi.browse}
         self.answer_bytes = 0  # of bodies that OpenRegister answered
-        self.held = None  # (part of the target, event): answers that wait
+        self.waiting = 0  # answers that are held
+        self.held = None  # (part of the target, event, stale): answers that wait
         self.url = ""  # known once it listens
         self.seen = collections.deque(maxlen=10_000)
 
@@ -74,13 +76,21 @@ class Nextcloud:
             return self.control(request)
         self.seen.append({"method": request.method, "target": request.target, "at": time.time()})
         if self.held and self.held[0] in request.target:
-            return self.after(self.held[1], request)
+            return self.after(*self.held[1:], request)
         return self.answered(request)
 
-    async def after(self, event, request):
-        await event.wait()
+    async def after(self, event, stale, request):
+        if not stale:
+            await self.released(event)
         result = self.answered(request)
-        return await result if asyncio.iscoroutine(result) else result
+        result = await result if asyncio.iscoroutine(result) else result
+        await self.released(event)
+        return result
+
+    async def released(self, event):
+        self.waiting += 1
+        await event.wait()
+        self.waiting -= 1
 
     def answered(self, request):
         try:
@@ -168,7 +178,10 @@ class Nextcloud:
         return {}
 
     async def do_work(self, wanted):
-        """Changes that people make, told as this OpenRegister tells them; returns when all are made."""
+        """Changes that people make, told as this OpenRegister tells them; returns when all are made. `clock`: the second
+        in which it is now, for them and those that follow."""
+        if "clock" in wanted:
+            self.work.clock = lambda: wanted["clock"]
         return await self.work.run(wanted.get("seed", 1), wanted.get("changes", 1000), wanted.get("pause_s", 0),
                                    wanted.get("kinds"))
 
@@ -192,10 +205,11 @@ class Nextcloud:
         return {}
 
     def hold(self, wanted):
-        """Answers to requests whose target has this part wait until `{"part":null}` lets them go."""
+        """Answers to requests whose target has this part wait until `{"part":null}` lets them go; `stale` ones tell
+        how it was when they were asked for."""
         if self.held:
             self.held[1].set()
-        self.held = (wanted["part"], asyncio.Event()) if wanted.get("part") else None
+        self.held = (wanted["part"], asyncio.Event(), wanted.get("stale", False)) if wanted.get("part") else None
         return {}
 
     def set_mode(self, wanted):
