@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bridge/core/text.h"
+
 namespace orbridge {
 namespace {
 

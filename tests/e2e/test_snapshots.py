@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import resource
+import select
 import socket
 import time
 import unittest
@@ -253,13 +254,24 @@ class Snapshots(unittest.TestCase):
         token = (self.world.folder / "admin.token").read_text().strip()
         request = (f"GET /api/v1/snapshots/things/thing%3Aa%2F1?version=1&wait=600 HTTP/1.1\r\nHost: x\r\n"
                    f"Authorization: Bearer {token}\r\nConnection: close\r\n\r\n").encode()
-        sockets = []
-        for _ in range(readers):
+        def wait_there():
             reader = socket.create_connection(("127.0.0.1", self.bridge.port), DEADLINE_S)
             self.addCleanup(reader.close)
             reader.sendall(request)
-            sockets.append(reader)
-        until("all wait", lambda: self.read(query="?version=1&wait=1")[0] == 503)
+            return reader
+
+        def all_wait():
+            if self.read(query="?version=1&wait=1")[0] == 503:
+                return True
+            for at, reader in enumerate(sockets):  # that question may itself have taken the last one's place
+                answered = select.poll()
+                answered.register(reader, select.POLLIN)
+                if answered.poll(0):
+                    self.assertTrue(reader.recv(65536).startswith(b"HTTP/1.1 503 "))
+                    sockets[at] = wait_there()
+            return False
+        sockets = [wait_there() for _ in range(readers)]
+        until("all wait", all_wait)
         self.assertLessEqual(self.threads(), before + 4)  # `threads_max`
         # Meanwhile everybody else is served, and only who waits for the changed subject is told.
         self.push({"id": "2", "a": 1})
