@@ -2,18 +2,35 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <limits>
+#include <memory>
 
 namespace orbridge {
 namespace {
 
 const unsigned char* as_bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+struct FreeContext {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeContext>;
+
+/// To be kept: HMAC() looks its parts up by name in each call, which costs as much as hashing a kilobyte.
+MacContext hmac_context() {
+    static EVP_MAC* const kHmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    MacContext context(EVP_MAC_CTX_new(kHmac));
+    std::array<char, 7> digest{"SHA256"};
+    const std::array<OSSL_PARAM, 2> params{OSSL_PARAM_construct_utf8_string("digest", digest.data(), 0),
+                                           OSSL_PARAM_construct_end()};
+    EVP_MAC_CTX_set_params(context.get(), params.data());
+    return context;
+}
 
 /// How many bytes a character takes that breaks or controls lines; 0: it is none.
 std::size_t control_length(std::string_view text) {
@@ -82,9 +99,13 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+    thread_local const auto kContext = hmac_context();
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int length = 0;
-    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), as_bytes(bytes), bytes.size(), digest.data(), &length);
+    std::size_t length = 0;
+    const std::string_view given = key.data() != nullptr ? key : "";  // without a key it would take the one before
+    EVP_MAC_init(kContext.get(), as_bytes(given), given.size(), nullptr);
+    EVP_MAC_update(kContext.get(), as_bytes(bytes), bytes.size());
+    EVP_MAC_final(kContext.get(), digest.data(), &length, digest.size());
     return {reinterpret_cast<const char*>(digest.data()), length};
 }
 

@@ -225,8 +225,10 @@ Exchange CurlEasy::result(CURLcode code) {
     // libcurl takes a connection that ends within the header for the end of a good answer.
     if (!whole || !head_whole_ || is_interim(static_cast<int>(status))) return failure(code);
     response_.status = static_cast<int>(status);
-    // RFC 9110 §6.6.1 wants it of whoever receives an answer without one; a Retry-After is read against it.
-    if (find_header(response_.headers, "date") == nullptr) response_.headers.push_back({"Date", http_date_of_now()});
+    // RFC 9110 §6.6.1 wants it of whoever receives an answer without one; only a Retry-After is read against it.
+    const bool dated = find_header(response_.headers, "retry-after") != nullptr;
+    if (dated && find_header(response_.headers, "date") == nullptr)
+        response_.headers.push_back({"Date", http_date_of_now()});
     return std::move(response_);
 }
 

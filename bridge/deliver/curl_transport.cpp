@@ -14,7 +14,6 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -27,7 +26,8 @@ namespace {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr int kEventsMax = 64;
-constexpr std::size_t kSpareMax = 256;  // handles kept for reuse
+constexpr std::size_t kSpareMax = 256;     // handles kept for reuse
+constexpr std::size_t kOfAMultiMax = 256;  // exchanges
 
 /// An epoll instance and an eventfd in it that ends a wait from any thread. A socket that is wanted no longer stays in
 /// it, for mostly it is wanted again for the next exchange on its connection.
@@ -44,12 +44,15 @@ public:
         ::close(epoll_);
     }
 
-    void want(int fd, std::uint32_t what) {
+    /// `whose`: what owner() tells of it.
+    void want(int fd, std::uint32_t what, void* whose = nullptr) {
         auto& place = place_of(fd);
+        place.whose = whose;
         if (!place.in || place.what != what) control(place.in ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, what);
         place.in = place.wanted = true;
         place.what = what;
     }
+    void* owner(int fd) { return place_of(fd).whose; }
     void park(int fd) {
         auto& place = place_of(fd);
         place.wanted = false;
@@ -97,6 +100,7 @@ private:
         bool in = false, wanted = false;
         bool listed = false;  ///< in parked_
         std::uint32_t what = 0;
+        void* whose = nullptr;
     };
 
     Place& place_of(int fd) {
@@ -147,26 +151,17 @@ struct CurlLibrary {
 class CurlTransport::Loop {
 public:
     explicit Loop(CurlSettings settings)
-        : settings_(std::move(settings)),
-          multi_(curl_multi_init()),
-          resolver_(settings_.lookup, settings_.names, [this] {
+        : settings_(std::move(settings)), resolver_(settings_.lookup, settings_.names, [this] {
               answered_ = true;
               wake();
           }) {
-        if (multi_ == nullptr) std::abort();  // out of memory
-        curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Loop::on_socket);
-        curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-        curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Loop::on_timer);
-        curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-        curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, long{settings_.idle_connections_max});
+        multis_.push_back(std::make_unique<Multi>(poller_, settings_.idle_connections_max));
     }
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
     ~Loop() {
         stop();
         spare_.clear();
-        // Closing the idle connections calls on_socket, which still needs the poller.
-        curl_multi_cleanup(multi_);
     }
 
     void send(HttpRequest request, Done done) {
@@ -188,10 +183,11 @@ public:
         for (int i = 0; i < count; ++i) {
             const auto& event = events.at(static_cast<std::size_t>(i));
             if (poller_.answer(event.data.fd) || !poller_.wanted(event.data.fd)) continue;
-            run_socket(event.data.fd, curl_events(event.events));
+            static_cast<Multi*>(poller_.owner(event.data.fd))->run(event.data.fd, curl_events(event.events));
         }
         start_waiting();
         finish_ended();
+        drop_unused();
     }
 
     void wake() {
@@ -205,7 +201,7 @@ public:
             return std::exchange(inbox.waiting, {});
         });
         while (!active_.empty()) {
-            auto* easy = *active_.begin();
+            auto* easy = active_.begin()->first;
             const auto failure = easy->abandoned("stopped");
             finish(easy, failure);
         }
@@ -217,6 +213,78 @@ public:
     std::size_t wakeups() const { return wakeups_; }
 
 private:
+    /// One of libcurl's, which walks through all its connections to a host to find one that is idle.
+    class Multi {
+    public:
+        Multi(Poller& poller, int idle_connections_max) : poller_(poller), handle_(curl_multi_init()) {
+            if (handle_ == nullptr) std::abort();  // out of memory
+            curl_multi_setopt(handle_, CURLMOPT_SOCKETFUNCTION, &Multi::on_socket);
+            curl_multi_setopt(handle_, CURLMOPT_SOCKETDATA, this);
+            curl_multi_setopt(handle_, CURLMOPT_TIMERFUNCTION, &Multi::on_timer);
+            curl_multi_setopt(handle_, CURLMOPT_TIMERDATA, this);
+            curl_multi_setopt(handle_, CURLMOPT_MAXCONNECTS, long{idle_connections_max});
+        }
+        Multi(const Multi&) = delete;
+        Multi& operator=(const Multi&) = delete;
+        /// Closing the idle connections calls on_socket, which needs the poller.
+        ~Multi() { curl_multi_cleanup(handle_); }
+
+        CURLMcode add(const CurlEasy& easy) {
+            const auto code = curl_multi_add_handle(handle_, easy.handle());
+            if (code == CURLM_OK) ++active_;
+            return code;
+        }
+        void remove(const CurlEasy& easy) {
+            curl_multi_remove_handle(handle_, easy.handle());
+            --active_;
+        }
+        std::size_t active() const { return active_; }
+        const std::optional<SteadyTime>& timer() const { return timer_; }
+        void run_timer(SteadyTime now) {
+            if (!timer_ || *timer_ > now) return;
+            timer_.reset();
+            run(CURL_SOCKET_TIMEOUT, 0);
+        }
+        void run(curl_socket_t fd, int what) {
+            int running = 0;
+            curl_multi_socket_action(handle_, fd, what, &running);
+        }
+        /// An exchange that has ended and is not removed yet.
+        std::optional<std::pair<CurlEasy*, CURLcode>> ended() {
+            int left = 0;
+            while (const auto* message = curl_multi_info_read(handle_, &left)) {
+                if (message->msg != CURLMSG_DONE) continue;
+                CurlEasy* easy = nullptr;
+                const auto code = message->data.result;
+                curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &easy);
+                return std::pair{easy, code};
+            }
+            return std::nullopt;
+        }
+
+    private:
+        static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
+            auto& poller = static_cast<Multi*>(self)->poller_;
+            if (what == CURL_POLL_REMOVE) {
+                poller.park(fd);
+            } else {
+                poller.want(fd, epoll_events(what), self);
+            }
+            return 0;
+        }
+        static int on_timer(CURLM*, long timeout_ms, void* self) {
+            auto& timer = static_cast<Multi*>(self)->timer_;
+            timer.reset();
+            if (timeout_ms >= 0) timer = std::chrono::steady_clock::now() + milliseconds{timeout_ms};
+            return 0;
+        }
+
+        Poller& poller_;
+        CURLM* handle_;
+        std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
+        std::size_t active_ = 0;
+    };
+
     struct Waiting {
         HttpRequest request;
         Done done;
@@ -261,9 +329,26 @@ private:
     void add(std::unique_ptr<CurlEasy> easy) {
         curl_easy_setopt(easy->handle(), CURLOPT_CLOSESOCKETFUNCTION, &Loop::on_close);
         curl_easy_setopt(easy->handle(), CURLOPT_CLOSESOCKETDATA, this);
-        const auto code = curl_multi_add_handle(multi_, easy->handle());
+        auto& multi = multi_with_room();
+        const auto code = multi.add(*easy);
         if (code != CURLM_OK) return refuse(std::move(easy), curl_multi_strerror(code));
-        active_.insert(easy.release());
+        active_.emplace(easy.release(), &multi);
+    }
+
+    /// The first that has room, so that connections are found again; those that hang fill the first ones and are not
+    /// walked through by the others.
+    Multi& multi_with_room() {
+        for (auto& multi : multis_)
+            if (multi->active() < kOfAMultiMax) return *multi;
+        multis_.push_back(std::make_unique<Multi>(poller_, settings_.idle_connections_max));
+        return *multis_.back();
+    }
+
+    /// With its idle connections, once there is plenty of room without it.
+    void drop_unused() {
+        while (multis_.size() > 1 && multis_.back()->active() == 0 &&
+               active_.size() < (multis_.size() - 1) * kOfAMultiMax / 2)
+            multis_.pop_back();
     }
 
     /// Nothing of it was sent. Gives the handle back before telling, as finish() does.
@@ -329,7 +414,8 @@ private:
             const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
             wait_max = std::min(wait_max, std::max(left, milliseconds{0}));
         };
-        if (timer_) until(*timer_);
+        for (const auto& multi : multis_)
+            if (multi->timer()) until(*multi->timer());
         if (!resolving_.empty()) until(resolving_.begin()->first.first);
         constexpr milliseconds kLongest{24 * 3'600'000};
         if (wait_max == kNoEnd) return -1;
@@ -337,27 +423,18 @@ private:
     }
 
     void run_timer() {
-        if (!timer_ || *timer_ > std::chrono::steady_clock::now()) return;
-        timer_.reset();
-        run_socket(CURL_SOCKET_TIMEOUT, 0);
-    }
-
-    void run_socket(curl_socket_t fd, int what) {
-        int running = 0;
-        curl_multi_socket_action(multi_, fd, what, &running);
+        const auto now = std::chrono::steady_clock::now();
+        for (auto& multi : multis_) multi->run_timer(now);
     }
 
     /// Tells whoever waits for exchanges that have ended. True if there was one.
     bool finish_ended() {
         bool any = false;
-        int left = 0;
-        while (const auto* message = curl_multi_info_read(multi_, &left)) {
-            if (message->msg != CURLMSG_DONE) continue;
-            CurlEasy* easy = nullptr;
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &easy);
-            const auto code = message->data.result;
-            finish(easy, easy->result(code));
-            any = true;
+        for (std::size_t i = 0; i < multis_.size(); ++i) {  // there may be one more meanwhile
+            while (const auto ended = multis_[i]->ended()) {
+                finish(ended->first, ended->first->result(ended->second));
+                any = true;
+            }
         }
         return any;
     }
@@ -365,8 +442,7 @@ private:
     /// Gives the handle back before telling, as the one told may send again.
     void finish(CurlEasy* ended, Exchange exchange) {
         std::unique_ptr<CurlEasy> easy(ended);
-        active_.erase(ended);
-        curl_multi_remove_handle(multi_, easy->handle());
+        active_.extract(ended).mapped()->remove(*easy);
         const auto duration = easy->age();
         const auto done = easy->take_done();
         keep(std::move(easy));
@@ -384,34 +460,16 @@ private:
         if (spare_.size() < kSpareMax) spare_.push_back(std::move(easy));
     }
 
-    static int on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
-        auto& poller = static_cast<Loop*>(self)->poller_;
-        if (what == CURL_POLL_REMOVE) {
-            poller.park(fd);
-        } else {
-            poller.want(fd, epoll_events(what));
-        }
-        return 0;
-    }
-
     static int on_close(void* self, curl_socket_t fd) {
         static_cast<Loop*>(self)->poller_.close(fd);
-        return 0;
-    }
-
-    static int on_timer(CURLM*, long timeout_ms, void* self) {
-        auto& timer = static_cast<Loop*>(self)->timer_;
-        timer.reset();
-        if (timeout_ms >= 0) timer = std::chrono::steady_clock::now() + milliseconds{timeout_ms};
         return 0;
     }
 
     CurlLibrary library_;
     const CurlSettings settings_;
     Poller poller_;
-    CURLM* multi_;
-    std::optional<SteadyTime> timer_;  ///< when libcurl wants to be called
-    std::unordered_set<CurlEasy*> active_;
+    std::vector<std::unique_ptr<Multi>> multis_;
+    std::unordered_map<CurlEasy*, Multi*> active_;
     std::vector<std::unique_ptr<CurlEasy>> spare_;
     Resolving resolving_;  ///< wait for their names
     std::unordered_map<std::string, std::vector<Place>> waiting_for_;

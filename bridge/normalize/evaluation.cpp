@@ -172,6 +172,29 @@ std::optional<std::string> Evaluation::render(const Value& value) {
     return text;
 }
 
+std::optional<std::string> Evaluation::render_watching(const Value& value, Watched& watched) {
+    watched_ = &watched;
+    auto text = render(value);
+    watched_ = nullptr;
+    return text;
+}
+
+/// `object`: where the first member of the object stands that the key belongs to.
+void Evaluation::note_begin(std::size_t object, std::string_view key, std::size_t at) {
+    constexpr std::size_t kOfTheWhole = 1;
+    if (watched_ != nullptr && object == kOfTheWhole && key == watched_->member) watched_->value = {at, at};
+}
+
+void Evaluation::note_end(std::size_t object, std::string_view key, Span value) {
+    if (watched_ == nullptr) return;
+    auto& seen = watched_->value;
+    if (seen.begin == 0) return;
+    if (value.begin == seen.begin) seen = value;
+    if (object != seen.begin + 1) return;
+    watched_->assembled = true;
+    if (key == "updated") watched_->updated = value;
+}
+
 bool Evaluation::write(const Value& value, const Json& base, std::string& out) {
     return std::visit(Overloaded{[&](const NullValue&) {
                                      out += kNull;
@@ -233,12 +256,20 @@ std::string Evaluation::key_text(const Template& key) {
 }
 
 void Evaluation::write_members(const ObjectOf& object, const Json& base, std::string& out) {
+    const auto first = out.size();
     for (const auto& [key, value] : object.members) {
         const auto begin = out.size();
         write_comma(out);
-        out += json_string(key_text(key));
+        const auto name = key_text(key);
+        out += json_string(name);
         out += ':';
-        if (!write(value, base, out)) out.resize(begin);
+        const auto at = out.size();
+        note_begin(first, name, at);
+        if (write(value, base, out)) {
+            note_end(first, name, {at, out.size()});
+        } else {
+            out.resize(begin);
+        }
     }
 }
 
@@ -249,13 +280,16 @@ bool Evaluation::write_members_of(const MembersOf& wanted, const Json& base, std
     left_out.reserve(left_out.size() + wanted.with.members.size());
     for (const auto& [key, value] : wanted.with.members) left_out.push_back(key_text(key));
     out += '{';
+    const auto first = out.size();
     write_members(wanted.with, object, out);
     for (const auto& member : object.members()) {
         if (std::find(left_out.begin(), left_out.end(), member.key) != left_out.end()) continue;
         write_comma(out);
         out += member.raw_key;
         out += ':';
+        const auto at = out.size();
         out += member.value.raw();
+        note_end(first, member.key, {at, out.size()});
     }
     out += '}';
     return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +40,20 @@ public:
     /// JSON text, or nothing if it is absent.
     std::optional<std::string> render(const Value& value);
 
+    /// A piece of a text.
+    struct Span {
+        std::size_t begin = 0, end = 0;
+        std::string_view in(std::string_view text) const { return text.substr(begin, end - begin); }
+    };
+    /// A member of an object that is being put together, and that one's `updated`.
+    struct Watched {
+        std::string_view member;
+        bool assembled = false;  ///< the member is an object that was put together too; else nothing of it was seen
+        Span value{}, updated{};
+    };
+    /// render(), noting where a member of the whole comes to stand.
+    std::optional<std::string> render_watching(const Value& value, Watched& watched);
+
     /// A hole with nothing to fill it becomes `-`.
     std::string fill(const Template& text);
     /// Nothing if a hole has nothing to fill it.
@@ -68,12 +83,15 @@ private:
     bool write_shape(const ShapeOf& wanted, const Json& base, std::string& out);
     void write_members(const ObjectOf& object, const Json& base, std::string& out);
     std::string key_text(const Template& key);
+    void note_begin(std::size_t object, std::string_view key, std::size_t at);
+    void note_end(std::size_t object, std::string_view key, Span value);
     bool write_canonical(const Value& value, std::string& out);
 
     const Sight& sight_;
     const Mapping& mapping_;
     const FieldPlaces& fields_;
     std::vector<std::pair<std::string, std::optional<std::string>>> known_;
+    Watched* watched_ = nullptr;  ///< while a payload is rendered
 };
 
 }  // namespace orbridge

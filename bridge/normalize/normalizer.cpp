@@ -69,6 +69,36 @@ std::optional<Groups> groups_of(const Rule& rule, const std::string& event_class
     return groups;
 }
 
+std::string text_of(std::string_view json) {
+    if (json.empty()) return {};
+    const bool plain = json.size() >= 2 && json.front() == '"' && json.find('\\') == std::string_view::npos;
+    if (plain) return std::string(json.substr(1, json.size() - 2));
+    const auto document = JsonDocument::parse(json);
+    return document ? (*document)->root().string().value_or("") : "";
+}
+
+/// By reading the payload again, which is for states that do not simply stand in it as one of its members.
+StateFound read_state(const std::string& payload, const std::string& path) {
+    const auto document = JsonDocument::parse(payload);
+    if (!document) return {};
+    const auto whole = (*document)->root();
+    const auto state = path == "." ? whole : whole.path(path);
+    if (!state.is_object()) return {};
+    return {std::string(state.raw()), state["updated"].string().value_or("")};
+}
+
+void write_payload(const Rule& rule, Evaluation& at, Normalized& made) {
+    Evaluation::Watched state{.member = rule.state};
+    const bool is_member = !rule.state.empty() && rule.state.find_first_of(".\\") == std::string::npos;
+    made.payload = (is_member ? at.render_watching(rule.payload, state) : at.render(rule.payload)).value_or("null");
+    if (rule.state.empty()) return;
+    if (state.assembled) {
+        made.state = {std::string(state.value.in(made.payload)), text_of(state.updated.in(made.payload))};
+    } else {
+        made.state = read_state(made.payload, rule.state);
+    }
+}
+
 Normalized apply(const Mapping& mapping, const Rule& rule, Evaluation& at, const std::string& event_class) {
     Normalized made;
     made.rule = mapping.name + '/' + rule.name;
@@ -78,10 +108,9 @@ Normalized apply(const Mapping& mapping, const Rule& rule, Evaluation& at, const
     // A subject that is only half known would tie together events that have nothing to do with each other.
     if (at.fill_whole(rule.subject)) made.subject = at.fill(rule.subject);
     made.occurred_at = at.first_time(rule.occurred_at);
-    made.payload = at.render(rule.payload).value_or("null");
+    write_payload(rule, at, made);
     made.dedup_key = at.key_of(rule.dedup);
     made.twin_key = at.canonical_key_of(rule.twin);
-    made.state_at = rule.state;
     made.ends = rule.ends;
     return made;
 }

@@ -15,6 +15,12 @@
 
 namespace orbridge {
 
+/// The state that an event leaves its subject in.
+struct StateFound {
+    std::string text;     ///< a JSON object, a piece of the payload; empty: the event tells none
+    std::string updated;  ///< its member `updated`, if that is text
+};
+
 /// What a mapping makes of a request: an Event without ids, and how to recognise it again.
 struct Normalized {
     std::string rule;  ///< `openregister/object-created`: mapping and rule, for `orbridge map`
@@ -31,8 +37,8 @@ struct Normalized {
     /// share no identity: the store pairs such events only across intakes and within a short time.
     /// Empty: this event has no such twin.
     std::string twin_key;
-    std::string state_at;  ///< path into the payload to the state that the event leaves its subject in; may be empty
-    bool ends = false;     ///< after it there is no such subject
+    StateFound state;
+    bool ends = false;  ///< after it there is no such subject
 };
 
 /// Verified, but no rule wants it. Kept with its body, so that it can be replayed once a rule exists.

@@ -39,7 +39,7 @@ Prepared prepare_mapped(Normalized mapped, const Router& router, const VerifiedR
     event.payload = std::move(mapped.payload);
     prepared.event.dedup_key = std::move(mapped.dedup_key);
     prepared.event.twin_key = std::move(mapped.twin_key);
-    prepared.state_at = std::move(mapped.state_at);
+    prepared.state = std::move(mapped.state);
     prepared.ends = mapped.ends;
     for (const auto& match : router.match(event)) {
         prepared.event.deliveries.push_back(delivery_for(match, event, ids));
@@ -69,17 +69,11 @@ Intake push_intake(const SourcePlan& source, const InboundRequest& request) {
     return source.type == "openregister" ? Intake::Listeners : Intake::Push;
 }
 
-/// The state that an event leaves its subject in, out of its payload.
+/// The state that an event leaves its subject in.
 std::optional<SubjectState> state_of(const Prepared& prepared, std::optional<TimePoint> read_after) {
-    if (prepared.state_at.empty() || prepared.event.event.subject.empty()) return std::nullopt;
-    const auto payload = JsonDocument::parse(prepared.event.event.payload);
-    if (!payload) return std::nullopt;
-    const auto whole = (*payload)->root();
-    const auto state = prepared.state_at == "." ? whole : whole.path(prepared.state_at);
-    if (!state.is_object()) return std::nullopt;
-    const auto as_of =
-        prepared.ends ? prepared.event.event.occurred_at : from_iso8601(state["updated"].string().value_or(""));
-    return SubjectState{std::string(state.raw()), prepared.ends, read_after, as_of};
+    if (prepared.state.text.empty() || prepared.event.event.subject.empty()) return std::nullopt;
+    const auto as_of = prepared.ends ? prepared.event.event.occurred_at : from_iso8601(prepared.state.updated);
+    return SubjectState{prepared.state.text, prepared.ends, read_after, as_of};
 }
 
 std::vector<TargetId> targets_of(const NewEvent& event) {

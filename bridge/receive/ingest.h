@@ -50,7 +50,7 @@ struct Prepared {
     NewEvent event;
     std::vector<const LoopSettings*> loops;  ///< one for each of the event's deliveries; the router's
     std::string rule;                        ///< empty: unmapped
-    std::string state_at;                    ///< Normalized::state_at
+    StateFound state;                        ///< Normalized::state
     bool ends = false;
 };
 

@@ -21,12 +21,13 @@ namespace orbridge {
 class Fresh {
 public:
     struct Entry {
-        std::shared_ptr<const Event> event;
+        std::shared_ptr<Event> event;
         DeliveryId id;
         std::string route, mark;
         std::optional<std::int64_t> order_key;
         bool replayed = false;
         std::size_t bytes = 0;  ///< what it takes, its share of the event included
+        bool sole = false;      ///< nobody else has the event
     };
 
     explicit Fresh(std::size_t bytes_max = 2 << 20) : bytes_max_(bytes_max) {}

@@ -410,7 +410,7 @@ Result<std::vector<Accepted>> SqliteStore::end_accept(Accepting& accepting, cons
 std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector<PackedEvent>& packed,
                                                  const std::optional<Key16>& request, bool only_if_known,
                                                  TallyChange& change) {
-    if (request) {
+    if (request && has_twins_) {
         if (const auto earlier = find_id(db.run(kIdByTwinDedup, blob(request))))
             return std::vector<Accepted>(packed.size(), Accepted{*earlier, true});
     }
@@ -424,7 +424,7 @@ std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector
     if (request && !only_if_known) {
         const auto id = pack_uuid(accepted.front().id.value);
         auto cursor = db.run(kSeqById, blob(id));
-        if (cursor.next()) db.exec(kInsertTwin, blob(request), cursor->integer(0));
+        if (cursor.next()) insert_twin(db, *request, cursor->integer(0));
     }
     return accepted;
 }
@@ -530,7 +530,8 @@ std::optional<Accepted> SqliteStore::find_same(Database& db, const PackedEvent& 
 std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& packed) {
     if (packed.dedup) {
         if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
-        if (const auto same = find_id(db.run(kIdByTwinDedup, blob(packed.dedup)))) return Accepted{*same, true};
+        const auto same = has_twins_ ? find_id(db.run(kIdByTwinDedup, blob(packed.dedup))) : std::nullopt;
+        if (same) return Accepted{*same, true};
     }
     const auto& event = packed.from->event;
     const int seen = 1 << code(event.intake);
@@ -544,8 +545,13 @@ std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& 
         id.value = unpack_uuid(cursor->view(1));
     }
     db.exec(kTwinSeen, seq, seen);
-    if (packed.dedup) db.exec(kInsertTwin, blob(packed.dedup), seq);
+    if (packed.dedup) insert_twin(db, *packed.dedup, seq);
     return Accepted{id, true};
+}
+
+void SqliteStore::insert_twin(Database& db, const Key16& dedup, std::int64_t event) {
+    has_twins_ = true;
+    db.exec(kInsertTwin, Blob{dedup.view()}, event);
 }
 
 void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
@@ -601,7 +607,8 @@ void SqliteStore::keep_fresh(std::int64_t seq, const PackedEvent& packed, TallyC
                                  from.mark,
                                  delivery.order_key,
                                  from.replayed,
-                                 bytes});
+                                 bytes,
+                                 packed.deliveries.size() == 1});
         }
     });
 }

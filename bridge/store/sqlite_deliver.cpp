@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
@@ -12,10 +13,14 @@ using rows::promote;
 using rows::State;
 
 constexpr std::size_t kAnswerBytesMax = 20'000;
+// Where a claim begins.
+constexpr int kManyPassed = 16;
+constexpr int kClaimsFromThere = 32;
+constexpr std::size_t kPlacesMax = 1'000;
 constexpr int kEndAtOnce = 500;  // in one transaction: others wait that long at most
 
 constexpr const char* kDue =
-    "SELECT seq, due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?"
+    "SELECT seq, due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ?1 AND due_at >= ?2"
     " ORDER BY due_at, seq";
 constexpr const char* kFirstDue =
     "SELECT due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ? ORDER BY due_at LIMIT 1";
@@ -123,31 +128,59 @@ void SqliteStore::drop(ClaimTable& table, const std::vector<Candidate>& candidat
     for (const auto& candidate : candidates) table.drop_token(candidate.token);
 }
 
+/// Those in flight, or ended and not yet recorded, stand before all that may be handed out. So that each claim does not
+/// walk past all of them, it begins where the one before ended. What came to stand before that meanwhile is seen by the
+/// claims that begin at the beginning: the first of a few, and each that finds less than it may have.
 std::vector<SqliteStore::Candidate> SqliteStore::hold_due(ClaimTable& table, const TargetId& target, TimePoint now,
                                                           TimePoint until, int limit,
                                                           std::optional<TimePoint>& next_due) {
-    std::vector<Candidate> candidates;
-    const auto earliest = [&](TimePoint at) { next_due = std::min(next_due.value_or(at), at); };
+    DueScan scan{now, until, static_cast<std::size_t>(limit)};
     try {
-        auto cursor = claim_reader_.run(kDue, std::string_view(target.value));
-        while (cursor.next()) {
-            const auto seq = cursor->integer(0);
-            const auto due = rows::time(cursor->integer(1));
-            if (const auto held = table.held_until(seq, now)) {
-                earliest(*held);
-                continue;
-            }
-            if (due > now || static_cast<int>(candidates.size()) >= limit) {
-                earliest(due);
-                break;
-            }
-            candidates.push_back({seq, table.hold(seq, until)});
+        const auto place = claimed_to_.find(target);
+        const bool shorter = place != claimed_to_.end() && place->second.claims-- > 0;
+        if (shorter) scan_due(table, target, place->second.due_at, scan);
+        if (!scan.is_full()) {
+            scan.passed = 0;
+            scan_due(table, target, std::numeric_limits<std::int64_t>::min(), scan);
+            claimed_to_.erase(target);
         }
+        remember_place(target, scan);
     } catch (const SqliteProblem&) {
-        drop(table, candidates);
+        drop(table, scan.found);
         throw;
     }
-    return candidates;
+    next_due = scan.next_due;
+    return std::move(scan.found);
+}
+
+void SqliteStore::remember_place(const TargetId& target, const DueScan& scan) {
+    if (!scan.is_full()) return;
+    const auto place = claimed_to_.find(target);
+    if (place != claimed_to_.end()) {
+        place->second.due_at = scan.last_due;
+    } else if (scan.passed >= kManyPassed && claimed_to_.size() < kPlacesMax) {
+        claimed_to_.emplace(target, ClaimedTo{scan.last_due, kClaimsFromThere});
+    }
+}
+
+void SqliteStore::scan_due(ClaimTable& table, const TargetId& target, std::int64_t from, DueScan& scan) {
+    const auto earliest = [&](TimePoint at) { scan.next_due = std::min(scan.next_due.value_or(at), at); };
+    auto cursor = claim_reader_.run(kDue, std::string_view(target.value), from);
+    while (cursor.next()) {
+        const auto seq = cursor->integer(0);
+        const auto due = rows::time(cursor->integer(1));
+        if (const auto held = table.held_until(seq, scan.now)) {
+            earliest(*held);
+            ++scan.passed;
+            continue;
+        }
+        if (due > scan.now || scan.is_full()) {
+            earliest(due);
+            return;
+        }
+        scan.found.push_back({seq, table.hold(seq, scan.until)});
+        scan.last_due = ms(due);
+    }
 }
 
 std::vector<Claim> SqliteStore::load_claims(const TargetId& target, const std::vector<Candidate>& candidates) {
@@ -173,7 +206,11 @@ std::optional<Claim> SqliteStore::fresh_claim(const TargetId& target, const Cand
     note_order(candidate, entry->order_key);
     Claim claim;
     claim.token = candidate.token;
-    claim.delivery.event = *entry->event;
+    if (entry->sole) {
+        claim.delivery.event = std::move(*entry->event);
+    } else {
+        claim.delivery.event = *entry->event;
+    }
     claim.delivery.id = std::move(entry->id);
     claim.delivery.target = target;
     claim.route = std::move(entry->route);

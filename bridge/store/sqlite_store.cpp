@@ -16,11 +16,12 @@ namespace {
 
 constexpr int kReaders = 4;
 
-// FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page.
+// FULL: an answered request survives a power cut. The page size fits several events of a few KiB into one page. The
+// cache is small because SQLite walks through all of it at a commit that moved rows between pages.
 constexpr const char* kWriterSetup =
     "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
     " PRAGMA secure_delete = ON;"  // what is removed is gone, as `erase` promises
-    " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -65536; PRAGMA "
+    " PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000; PRAGMA cache_size = -16384; PRAGMA "
     "temp_store = MEMORY";
 // What a killed process left in the log may have been read from memory that never reached the disk, if a sync
 // failed before: this writes it into the database anew, so that nothing is built upon what may be lost.
@@ -31,6 +32,7 @@ constexpr const char* kLastSeq =
 constexpr const char* kCountEvents = "SELECT count(*) FROM events";
 constexpr const char* kCountUnmapped = "SELECT count(*) FROM events WHERE state = 1";
 constexpr const char* kCountDeliveries = "SELECT target, state, count(*) FROM deliveries GROUP BY target, state";
+constexpr const char* kHasTwins = "SELECT 1 FROM twins LIMIT 1";
 constexpr const char* kHeardRows = "SELECT source, intake, last_at, count FROM heard";
 
 Status create_private_file(const std::string& path) {
@@ -104,6 +106,7 @@ std::unique_ptr<Database> SqliteStore::load(std::unique_ptr<Database> db) {
 
 void SqliteStore::load(Database& db) {
     last_seq_ = std::max(last_seq_, number(db, kLastSeq));
+    has_twins_ = db.run(kHasTwins).next();
     TallyChange change;
     change.events = number(db, kCountEvents);
     change.unmapped = number(db, kCountUnmapped);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "bridge/core/guarded.h"
 #include "bridge/core/log.h"
@@ -148,6 +149,7 @@ private:
     static void store_rest(Database& db, const Arrival& arrival);
     static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
     std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
+    void insert_twin(Database& db, const Key16& dedup, std::int64_t event);
     /// `by`: the event's id.
     void store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
                           const std::vector<PackedDelivery>& deliveries, TallyChange& change);
@@ -163,6 +165,24 @@ private:
         std::int64_t seq = 0;
         std::uint64_t token = 0;
     };
+    /// What a claim looks for, and what it found.
+    struct DueScan {
+        TimePoint now, until;
+        std::size_t limit;
+        std::vector<Candidate> found{};
+        std::optional<TimePoint> next_due{};
+        std::int64_t last_due = 0;  ///< of the last one found
+        int passed = 0;             ///< that somebody has
+
+        bool is_full() const { return found.size() >= limit; }
+    };
+    /// Where the next claims begin.
+    struct ClaimedTo {
+        std::int64_t due_at = 0;
+        int claims = 0;
+    };
+    void remember_place(const TargetId& target, const DueScan& scan);
+    void scan_due(ClaimTable& table, const TargetId& target, std::int64_t from, DueScan& scan);
     std::vector<Candidate> hold_due(ClaimTable& table, const TargetId& target, TimePoint now, TimePoint until,
                                     int limit, std::optional<TimePoint>& next_due);
     static void drop(ClaimTable& table, const std::vector<Candidate>& candidates);
@@ -203,12 +223,14 @@ private:
     Tally tally_;
     Heard heard_;
     std::int64_t last_seq_ = 0;              ///< the writer's
+    bool has_twins_ = false;                 ///< the writer's: something may stand in `twins`
     const std::unique_ptr<LogVfs> log_vfs_;  ///< of db_
     const std::unique_ptr<Database> db_;     ///< the writer's; made by load(), which fills what is above
     Readers readers_;
-    Database claim_reader_;       ///< used under claims_'s lock only
-    FileMark mark_;               ///< the writer's: the files that all of these have open
-    std::mutex pruning_;          ///< for one call at a time
+    Database claim_reader_;                               ///< used under claims_'s lock only
+    std::unordered_map<TargetId, ClaimedTo> claimed_to_;  ///< likewise
+    FileMark mark_;                                       ///< the writer's: the files that all of these have open
+    std::mutex pruning_;                                  ///< for one call at a time
     std::int64_t pruned_to_ = 0;  ///< under pruning_: where the next batch goes on; 0: from the oldest
     bool disowned_ = false;       ///< the writer's: something was committed that nobody was told of
     bool suspect_ = false;        ///< the writer's: something happened after which nothing is stored before mend()

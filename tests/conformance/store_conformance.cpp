@@ -416,6 +416,29 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_oldest_due_goes_first_and_nothing_before_it_is
     BOOST_TEST(!world.claim("b").next_due.has_value());
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_free_again_behind_many_that_are_held_is_handed_out, Place, Stores) {
+    World<Place> world;
+    for (int i = 0; i < 120; ++i) world.accept(world.event_to("a"));
+    const auto held = world.claim("a", 30).claims;
+    std::set<std::string> seen;
+    const auto take = [&](int limit) {
+        const auto claims = world.claim("a", limit).claims;
+        for (const auto& claim : claims) BOOST_TEST(seen.insert(claim.delivery.id.value).second);
+        return claims.size();
+    };
+    BOOST_TEST(take(2) == 2U);
+    auto older = world.delivery_to("a");
+    older.due_at -= 1h;
+    world.accept(world.event_with({older}));
+    world.store->release(held);
+    for (int i = 0; i < 50; ++i) BOOST_TEST(take(1) == 1U);
+    BOOST_TEST(seen.contains(older.id.value));  // while there are others: it does not wait for them all
+    while (take(7) > 0) {
+    }
+    BOOST_TEST(seen.size() == 121U);
+    BOOST_TEST(!world.claim("a").claims.size());
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_batch_cut_by_its_limit_says_that_more_is_due, Place, Stores) {
     World<Place> world;
     for (int i = 0; i < 5; ++i) world.accept(world.event_to("a"));

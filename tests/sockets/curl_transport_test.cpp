@@ -1,5 +1,9 @@
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/test/unit_test.hpp>
@@ -484,6 +488,57 @@ BOOST_AUTO_TEST_CASE(many_exchanges_run_at_once) {
             if (--left == 0) all.set_value();
         });
     all.get_future().get();
+}
+
+/// Takes connections, and never looks at them.
+class Silent {
+public:
+    Silent() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        socklen_t size = sizeof address;
+        BOOST_REQUIRE(::bind(listener_, generic, size) == 0 && ::listen(listener_, 1024) == 0);
+        BOOST_REQUIRE(::getsockname(listener_, generic, &size) == 0);
+        url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+    }
+    Silent(const Silent&) = delete;
+    Silent& operator=(const Silent&) = delete;
+    ~Silent() { ::close(listener_); }
+    const std::string& url() const { return url_; }
+
+private:
+    int listener_;
+    std::string url_;
+};
+
+BOOST_AUTO_TEST_CASE(among_hundreds_that_hang_connections_are_kept_and_all_are_ended_by_a_stop) {
+    const Silent silent;
+    auto server = answering(kOk);
+    CurlTransport transport;
+    const auto status = [&] {
+        std::optional<Exchange> answer;
+        transport.send(post_to(server.url()), [&](Transport::Finished f) { answer = std::move(f.exchange); });
+        while (!answer) transport.poll(1s);
+        return std::get<HttpResponse>(*answer).status;
+    };
+    int ended = 0;
+    const auto hang = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            auto request = post_to(silent.url());
+            request.timeout = request.connect_timeout = 10min;
+            transport.send(std::move(request), [&](const Transport::Finished& finished) {
+                BOOST_TEST(std::holds_alternative<TransportFailure>(finished.exchange));
+                ++ended;
+            });
+        }
+    };
+    hang(600);
+    for (int i = 0; i < 5; ++i) BOOST_TEST(status() == 200);
+    BOOST_TEST(server.connections() == 1);
+    transport.stop();
+    BOOST_TEST(ended == 600);
 }
 
 /// Every name is 127.0.0.1 but those of `.hangs`, which take until slow_names() are let go; those are let go by the

@@ -97,6 +97,60 @@ BOOST_AUTO_TEST_CASE(every_openregister_capture_maps) {
     BOOST_TEST(mapped == 188u);
 }
 
+/// As it would be read out of the payload.
+void check_state(const Normalized& event, const std::string& path) {
+    const auto document = payload(event);
+    const auto state = path == "." ? document->root() : document->root().path(path);
+    BOOST_TEST(event.state.text == state.raw(), event.payload);
+    BOOST_TEST(event.state.updated == state["updated"].string().value_or(""), event.payload);
+}
+
+BOOST_AUTO_TEST_CASE(the_state_is_what_stands_in_the_payload) {
+    std::size_t with_state = 0;
+    for (const std::string folder : {"openregister/captures", "openregister/captures/hooks"}) {
+        for (const auto& file : data_files(folder, ".http")) {
+            if (recorded(file).method == "GET") continue;
+            const auto event = event_of(read_file(file));
+            if (event.state.text.empty()) continue;
+            check_state(event, "object");
+            ++with_state;
+        }
+    }
+    BOOST_TEST(with_state > 40u);
+}
+
+BOOST_AUTO_TEST_CASE(a_state_may_be_copied_put_together_or_the_whole) {
+    struct Case {
+        std::string path, payload;
+    };
+    const Case cases[] = {
+        {"it", "{it: thing}"},
+        {"it", "{it: {$members_of: thing, with: {id: id}}}"},
+        {"it", "{first: 1, it: {updated: thing.updated, deep: {updated: id}}}"},
+        {"it", "{it: {deep: {updated: thing.updated}}}"},
+        {"it", "{it: [missing, thing]}"},
+        {"it", "{it: {none: missing}}"},
+        {"deep.it", "{deep: {it: {updated: thing.updated}}}"},
+        {".", "{updated: thing.updated, id: id}"},
+    };
+    for (const auto& [path, written] : cases) {
+        Complaints complaints;
+        const Normalizer normalizer(
+            parse_mapping("mapping: m\nsources: [push]\nclass: type\nrules:\n  - {name: r, class: '.*',"
+                          " channel: C, event_name: e, subject: s, state: '" +
+                              path + "', payload: " + written + "}\n",
+                          "m.yaml", complaints));
+        for (const auto& line : complaints.lines()) BOOST_ERROR(line);
+        const auto outcome = preview(normalizer, KnownNames(),
+                                     R"({"type":"t","id":7,"thing":{"a":1,"updated":"2026-\u003001-01T00:00:00Z"}})",
+                                     from("push", Intake::Push));
+        BOOST_REQUIRE(outcome.has_value());
+        const auto event = one(*outcome);
+        BOOST_TEST(!event.state.text.empty(), event.payload);
+        check_state(event, path);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_change_is_the_same_event_in_the_standard_and_the_cloudevents_form) {
     std::size_t pairs = 0;
     for (const auto& file : data_files("openregister/captures", ".standard.http")) {
