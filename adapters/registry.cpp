@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "adapters/chain/recipe.h"
 #include "adapters/http/recipe.h"
 #include "adapters/postgresql/tasks.h"
 #include "adapters/smtp/tasks.h"
@@ -84,7 +85,8 @@ std::unique_ptr<Recipe> make_declared(const TargetSettings& target, const std::v
     AdapterUse use(target, routes, adapter, hooks.credentials);
     if (adapter->guard == "windmill") use.set_guard(guard_windmill);
     if (adapter->is_native()) return make_native(target, std::move(use), box, hooks);
-    http_tasks::TaskLimits limits{.connect_timeout = target.connect_timeout};
+    http_tasks::TaskLimits limits{.connect_timeout = target.connect_timeout,
+                                  .progress_bytes_max = box.progress_bytes_max};
     if (target.node["timeout"].present()) limits.timeout = target.timeout;
     if (target.node["answer_bytes_max"].present()) limits.answer_bytes_max = target.answer_bytes_max;
     auto now = hooks.now ? hooks.now : [] { return SystemClock().now(); };
@@ -104,7 +106,19 @@ const std::map<std::string, Factory, std::less<>>& factories() {
     return kFactories;
 }
 
+constexpr const char* kChain = "chain";
+
 }  // namespace
+
+bool is_chain(const TargetSettings& target) { return target.adapter == kChain; }
+
+std::unique_ptr<Recipe> make_chain(const TargetSettings& target, const std::vector<RouteSettings>& routes,
+                                   const AdapterBox& box,
+                                   const std::function<std::shared_ptr<const Recipe>(const TargetId&)>& find) {
+    auto settings = chain::read_settings(target, routes, find);
+    settings.progress_bytes_max = box.progress_bytes_max;
+    return std::make_unique<chain::ChainRecipe>(std::move(settings));
+}
 
 std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                     const AdapterBox& box, const AdapterHooks& hooks) {
@@ -133,7 +147,7 @@ Result<std::unique_ptr<TaskRunner>> make_trial(const std::shared_ptr<const Adapt
 }
 
 std::vector<std::string> adapter_names(const Adapters& declared) {
-    std::vector<std::string> names;
+    std::vector<std::string> names{kChain};
     for (const auto& [name, factory] : factories()) names.push_back(name);
     for (const auto& [name, adapter] : declared)
         if (!factories().contains(name)) names.push_back(name);

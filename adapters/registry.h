@@ -33,6 +33,7 @@ struct AdapterBox {
     std::shared_ptr<WaitingResolver> names{};      ///< for native adapters
     std::string ca_file{};                         ///< authorities to trust besides the system's; empty: none
     std::stop_token stopping{};                    ///< as in the hooks, for trials
+    std::size_t progress_bytes_max = 256 << 10;    ///< of what the steps of one delivery bring
 };
 
 /// The recipe of one target. Reads the adapter's keys and does no I/O besides secrets' files; an unknown
@@ -40,6 +41,13 @@ struct AdapterBox {
 /// if there are no complaints; it is never empty unless there are.
 std::unique_ptr<Recipe> make_recipe(const TargetSettings& target, const std::vector<RouteSettings>& routes,
                                     const AdapterBox& box, const AdapterHooks& hooks = {});
+
+/// Does a target need the recipes of others, and is made after them?
+bool is_chain(const TargetSettings& target);
+/// The same for such a target. `find`: the recipe of a target that is made; nothing: there is none.
+std::unique_ptr<Recipe> make_chain(const TargetSettings& target, const std::vector<RouteSettings>& routes,
+                                   const AdapterBox& box,
+                                   const std::function<std::shared_ptr<const Recipe>(const TargetId&)>& find);
 
 /// For trying credentials of an adapter out before any target uses them. Invalid: `config`, or the adapter's kind is
 /// not built in.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <thread>
 
@@ -31,6 +32,7 @@
 #include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/record/audit_trail.h"
+#include "bridge/record/health.h"
 #include "bridge/record/metrics.h"
 #include "bridge/routes.h"
 #include "bridge/run/housekeeper.h"
@@ -99,8 +101,25 @@ std::vector<std::string> kept_for(const CredentialBook& book, const std::string&
     return names;
 }
 
+template <class Thing>
+std::set<std::string> names_of(const std::vector<Thing>& things) {
+    std::set<std::string> names;
+    for (const auto& thing : things) names.insert(thing.id.value);
+    return names;
+}
+
 void tell_faults(Log& log, const Plan& plan) {
     for (const auto& line : plan.adapter_faults) log.warn("adapter.left_out", {{"reason", line}});
+}
+
+void note_health(HealthBook& book, const Settle& settle, TimePoint now) {
+    const auto& attempt = settle.attempt;
+    const auto& target = settle.claim.delivery.target.value;
+    if (attempt.outcome == "retry" || attempt.outcome == "rejected") {
+        book.failed(target, now, attempt.reason);
+    } else {
+        book.succeeded(target, now);
+    }
 }
 
 void count_attempt(Metrics& metrics, const Settle& settle) {
@@ -136,6 +155,10 @@ public:
           subscribers({*store, transport, ids, given.clock, given.random, given.log, audit, metrics, vault,
                        [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); }}),
           recorder(*store, given.clock, given.log),
+          target_health("health.target:",
+                        [this](const std::string& key, std::string value) { recorder.keep(key, std::move(value)); }),
+          source_health("health.source:",
+                        [this](const std::string& key, std::string value) { recorder.keep(key, std::move(value)); }),
           dispatcher(*store, rated, recorder, given.clock, given.random, given.log, dispatcher_settings()),
           threads(now()->settings.threads_max),
           attempt_pool(threads, threads, kIdleThread),
@@ -144,7 +167,8 @@ public:
                  [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                  [this](const Event& event) { return subscribers.match(event); }),
           sources({*store, transport, ingest, credentials, names, given.clock, given.random, given.log,
-                   [this] { return now(); }, [this] { return exapp && exapp->is_enabled(); }}),
+                   [this] { return now(); }, [this] { return exapp && exapp->is_enabled(); },
+                   [this](const SourceId& source, const std::string& error) { polled(source, error); }}),
           replay(
               *store, [this](const Event& event) { return ingest.remap(event); }, [this] { return router(); },
               [this](const TargetId& id) { return can_deliver_to(id); },
@@ -226,6 +250,8 @@ public:
         if (dispatcher_thread.joinable()) dispatcher_thread.join();
         exapp_worker.with([](auto& worker) { worker.reset(); });
         sources.stop();
+        target_health.keep_all();
+        source_health.keep_all();
         if (recorder_worker && !recorder.wait_until_empty(limit))
             tools.log.warn("bridge.unrecorded", {{"attempts", recorder.backlog()}});
         recorder_worker.reset();
@@ -312,6 +338,12 @@ private:
     void aim(const Plan& current) {
         dispatcher.set_targets(delivery_targets(current, threads));
         follower.set_targets(current.recipes);
+        const auto read = [this](const std::string& key) {
+            const auto note = store->note(key);
+            return note ? *note : std::nullopt;
+        };
+        target_health.set_names(names_of(current.settings.targets), read);
+        source_health.set_names(names_of(current.settings.sources), read);
         backlog.set_limits(current.settings.backlog);
     }
 
@@ -320,6 +352,9 @@ private:
         credentials.set_rows_max(now()->settings.credentials.rows_max);
         make_exapp();
         ingest.refuse_new_when([this] { return backlog.full(); });
+        ingest.when_refused([this](const SourceId& source, const std::string& reason) {
+            source_health.failed(source.value, tools.clock.now(), reason, last_heard(source));
+        });
         ingest.when_changed(
             [this](const SourceId& source, const std::string& subject) { waiters.changed(source, subject); });
         waiters.when_work([this] {
@@ -333,10 +368,25 @@ private:
         });
         recorder.when_recorded([this](const Settle& settle) {
             count_attempt(metrics, settle);
+            note_health(target_health, settle, tools.clock.now());
             if (is_hook(settle.claim.delivery.target)) subscribers.recorded(settle);
             if (!settle.follow_job) return;
             follower_worker->wake();
         });
+    }
+
+    void polled(const SourceId& source, const std::string& error) {
+        if (error.empty()) return source_health.succeeded(source.value, tools.clock.now());
+        source_health.failed(source.value, tools.clock.now(), error, last_heard(source));
+    }
+
+    std::optional<TimePoint> last_heard(const SourceId& source) {
+        const auto heard = store->intakes_heard();
+        std::optional<TimePoint> last;
+        if (!heard) return last;
+        for (const auto& each : *heard)
+            if (each.source == source.value) last = std::max(last.value_or(each.last_at), each.last_at);
+        return last;
     }
 
     AdaptersApi::Parts adapters_parts() {
@@ -353,6 +403,8 @@ private:
                     },
                 .kept = [this](const std::string& adapter) { return kept_for(credentials, adapter); },
                 .transport = rated,
+                .store = *store,
+                .clock = tools.clock,
                 .audit = audit,
                 .refuse = [this](const InboundRequest& request) { return admin.refuse(request); }};
     }
@@ -453,9 +505,16 @@ private:
         parts.polls = sources.polls();
         parts.lags = ingest.lags();
         if (auto counts = store->counts()) parts.counts = with_hooks_together(std::move(*counts));
+        add_health(parts);
+        write_status(json, parts);
+    }
+
+    void add_health(StatusParts& parts) {
         parts.targets = dispatcher.views();
         if (auto heard = store->intakes_heard()) parts.heard = std::move(*heard);
-        write_status(json, parts);
+        parts.target_health = target_health.all();
+        parts.source_health = source_health.all();
+        if (const auto due = store->pending_targets()) parts.due = {due->begin(), due->end()};
     }
 
     AdminApi::Parts admin_parts(Secret token) {
@@ -467,6 +526,7 @@ private:
                 .token = std::move(token),
                 .router = [this] { return router(); },
                 .wake = [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
+                .target_health = [this] { return target_health.all(); },
                 .write_status = [this](JsonWriter& json) { write_whole_status(json); },
                 .ask_reconciler = [this](const std::string& source,
                                          bool remove) { return sources.ask_to_register(source, remove); }};
@@ -490,10 +550,17 @@ private:
                              .backlog = {}};
         if (auto counts = store->counts()) told.counts = with_hooks_together(std::move(*counts));
         told.subscriptions = subscribers.gauges();
-        if (auto heard = store->intakes_heard()) told.heard = std::move(*heard);
+        const auto current = now();
+        StatusParts parts(current->settings);
+        parts.now = told.now;
+        parts.polls = sources.polls();
+        add_health(parts);
+        told.heard = parts.heard;
+        told.target_health = target_health_gauges(parts);
+        told.source_health = source_health_gauges(parts);
         told.registrations = registration_gauges(sources.registrations());
-        told.breakers = breaker_gauges(now()->settings, dispatcher.views(), told.now);
-        told.polls = poll_gauges(sources.polls());
+        told.breakers = breaker_gauges(current->settings, parts.targets, told.now);
+        told.polls = poll_gauges(parts.polls);
         for (const auto& share : backlog.shares()) told.backlog.emplace_back(share.limit, share.ratio);
         return {.status = 200, .body = metrics.render(told), .content_type = "text/plain; version=0.0.4"};
     }
@@ -554,6 +621,7 @@ private:
     AuditTrail audit;
     Subscribers subscribers;
     Recorder recorder;
+    HealthBook target_health, source_health;
     Dispatcher dispatcher;
     const int threads;         ///< for attempts that block
     HandlerPool attempt_pool;  ///< stopped by the dispatcher

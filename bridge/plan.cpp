@@ -1,5 +1,7 @@
 #include "bridge/plan.h"
 
+#include <algorithm>
+
 #include "bridge/adapt/loader.h"
 #include "bridge/normalize/mapping.h"
 #include "bridge/normalize/mapping_loader.h"
@@ -70,8 +72,9 @@ std::shared_ptr<const OutboundPolicy> policy_of(const AdapterSettings& settings,
     return nullptr;
 }
 
-std::set<TargetId> blocking(const std::map<TargetId, std::shared_ptr<const Recipe>>& recipes,
-                            const std::vector<RouteSettings>& routes) {
+using Recipes = std::map<TargetId, std::shared_ptr<const Recipe>>;
+
+std::set<TargetId> blocking(const Recipes& recipes, const std::vector<RouteSettings>& routes) {
     std::set<TargetId> ids;
     for (const auto& route : routes) {
         for (const auto& id : route.to) {
@@ -94,6 +97,31 @@ std::shared_ptr<WaitingResolver> names_of(const Settings& settings) {
     return std::make_shared<WaitingResolver>(&resolve_by_system, ResolverSettings{.threads_max = settings.lookups_max});
 }
 
+/// Only chains read the steps of a route.
+void check_steps(const RouteSettings& route, const std::vector<TargetSettings>& targets) {
+    if (!route.node || !(*route.node)["steps"].present()) return;
+    const auto is_for = [&](const TargetSettings& target) {
+        return is_chain(target) && std::find(route.to.begin(), route.to.end(), target.id) != route.to.end();
+    };
+    if (std::none_of(targets.begin(), targets.end(), is_for))
+        (*route.node)["steps"].complain("none of its targets has `adapter: chain`");
+}
+
+/// Chains last: their steps are tasks of the others.
+Recipes make_recipes(const Settings& settings, const AdapterBox& box, const AdapterHooks& hooks) {
+    Recipes recipes;
+    for (const auto& target : settings.targets)
+        if (!is_chain(target)) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
+    const auto find = [others = recipes](const TargetId& id) {
+        const auto found = others.find(id);
+        return found == others.end() ? nullptr : found->second;
+    };
+    for (const auto& target : settings.targets)
+        if (is_chain(target)) recipes[target.id] = make_chain(target, settings.routes, box, find);
+    for (const auto& route : settings.routes) check_steps(route, settings.targets);
+    return recipes;
+}
+
 }  // namespace
 
 std::set<TargetId> blocking_targets(const Plan& plan) { return blocking(plan.recipes, plan.settings.routes); }
@@ -108,11 +136,14 @@ std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hoo
         if (source.type == "http" && source.node)
             json_polls[source.id] = http_json::read_json_poll((*source.node)["poll"], source);
     }
-    std::map<TargetId, std::shared_ptr<const Recipe>> recipes;
     Complaints left_out;
-    AdapterBox box{load_adapters(settings.adapters.folders, left_out), policy_of(settings.adapters, complaints),
-                   names_of(settings), settings.ca_file, hooks.stopping};
-    for (const auto& target : settings.targets) recipes[target.id] = make_recipe(target, settings.routes, box, hooks);
+    AdapterBox box{load_adapters(settings.adapters.folders, left_out),
+                   policy_of(settings.adapters, complaints),
+                   names_of(settings),
+                   settings.ca_file,
+                   hooks.stopping,
+                   settings.adapters.step_data_bytes_max};
+    auto recipes = make_recipes(settings, box, hooks);
     check_threads(blocking(recipes, settings.routes), settings.threads_max, complaints);
     Subscribers::check(settings.subscriptions);
     auto mappings = load_mappings(settings.mappings, complaints);

@@ -46,6 +46,7 @@ void add_admin(RouteTable& table, AdminApi& api) {
     table.add("POST", "/api/v1/cancel", [&api](Request r, Values) { return api.cancel(r); });
     table.add("POST", "/api/v1/register", [&api](Request r, Values) { return api.registrations(r, false); });
     table.add("POST", "/api/v1/unregister", [&api](Request r, Values) { return api.registrations(r, true); });
+    table.add("GET", "/api/v1/runs", [&api](Request r, Values) { return api.runs(r); });
     table.add("GET", "/api/v1/audit", [&api](Request r, Values) { return api.audit(r); });
 }
 

@@ -136,7 +136,8 @@ Sources::Polling Sources::make_polling(const SourceSettings& source, std::unique
         source.id, std::move(poller), *source.poll,
         SourcePoll::Tools{tools_.store, tools_.clock, tools_.random, tools_.log,
                           [this](const SourceId& id, const std::vector<Observed>& found, TimePoint began,
-                                 const Bookmark& bookmark) { return observe(id, found, began, bookmark); }});
+                                 const Bookmark& bookmark) { return observe(id, found, began, bookmark); },
+                          tools_.polled});
     polling.worker = std::make_unique<Worker>([this, poll = polling.poll.get(), as_app = source.app_api.has_value()] {
         return is_held(as_app) ? kLookAgainIfEnabled : poll->step();
     });

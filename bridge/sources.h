@@ -45,6 +45,8 @@ public:
         /// False as long as Nextcloud has not enabled the app: it would refuse what is asked as the app, and count
         /// that as wrong logins.
         std::function<bool()> is_app_enabled;
+        /// Told of the end of each step of polling: what went wrong, or nothing.
+        std::function<void(const SourceId&, const std::string& error)> polled{};
     };
     explicit Sources(Tools tools);
 

@@ -69,6 +69,7 @@ struct ExchangeSpec {
     ValueTemplate message;  ///< of a success
     Tree data;
     bool reads_json = false;  ///< `message` or `data` are out of an answer in JSON
+    bool repeatable = false;  ///< sending it twice does no harm
 };
 
 struct Task {
@@ -77,7 +78,7 @@ struct Task {
     /// One after the other, each seeing `steps.<name>`; the first failure ends it. Of `either` the first whose `when`
     /// holds stands for the step. Never empty for kind `http`.
     std::vector<std::vector<ExchangeSpec>> steps;
-    /// Sending it twice does no harm. Else it is not sent again once it may have arrived (integrations.md I13).
+    /// Sending any of it twice does no harm. Else it is not sent again once it may have arrived (integrations.md I13).
     bool repeatable = false;
     milliseconds timeout{10'000};
     std::size_t answer_bytes_max = 1 << 20;

@@ -195,12 +195,23 @@ private:
             known.add("params." + field.name, field.type == Field::Type::Object || field.type == Field::Type::Array);
         if (name != "test") known.add("delivery.id").add("event", true);
         read_steps(node, adapter, known, task);
-        const auto repeats = [](const std::vector<ExchangeSpec>& step) {
-            return std::all_of(step.begin(), step.end(), is_repeatable);
-        };
-        task.repeatable = node.flag("repeatable", std::all_of(task.steps.begin(), task.steps.end(), repeats));
+        read_repeatable(node, task);
         node.done();
         return task;
+    }
+
+    static void read_repeatable(const ConfigNode& node, Task& task) {
+        task.repeatable = true;
+        for (auto& step : task.steps) {
+            for (auto& spec : step) {
+                spec.repeatable = is_repeatable(spec);
+                task.repeatable = task.repeatable && spec.repeatable;
+            }
+        }
+        if (!node["repeatable"].present()) return;
+        task.repeatable = node.flag("repeatable", task.repeatable);
+        for (auto& step : task.steps)
+            for (auto& spec : step) spec.repeatable = task.repeatable;
     }
 
     static bool is_repeatable(const ExchangeSpec& spec) {

@@ -17,7 +17,7 @@ Performed rejected(std::string reason) { return {.outcome = Rejected{std::move(r
 
 Outcome outcome_of(const NativeEnd& end) {
     switch (end.is) {
-        case Is::Done: return Delivered{};
+        case Is::Done: return Delivered{.message = end.message, .data = end.data};
         case Is::Rejected: return Rejected{end.message};
         case Is::Timeout: return Retry{.reason = end.message, .why = Retry::Why::Timeout, .unclear = end.unclear};
         case Is::Misconfigured:
@@ -68,22 +68,70 @@ NativeEnd NativeRecipe::run(const Task& task, AdapterUse::Ready& ready, const st
     return end;
 }
 
-Performed NativeRecipe::perform(const Delivery& delivery, const std::string& route, Transport&,
-                                const std::stop_token& stop) const {
+/// One attempt at a task: credentials and parameters are fetched once.
+class NativeRecipe::Attempt final : public Recipe {
+public:
+    Attempt(const NativeRecipe& of, const Task& task, Result<std::string> params)
+        : of_(of), task_(task), ready_(of.use_.ready()), params_(std::move(params)) {}
+
+    Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const override {
+        return of_.request_for(delivery, route);
+    }
+    Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const override {
+        return of_.outcome_of(delivery, response);
+    }
+    bool blocks(const std::string&) const override { return true; }
+    Performed perform(const Delivery& delivery, const std::string&, Transport&,
+                      const std::stop_token& stop) const override {
+        if (delivery.unclear && !task_.repeatable)
+            return rejected("an earlier attempt may have arrived, and " + task_.name + " is not repeatable");
+        if (!ready_) return {.outcome = Retry{.reason = ready_.error().message}};
+        if (!params_) return rejected(ready_->mask(params_.error().message));
+        auto ready = *ready_;
+        auto end = of_.run(task_, ready, *params_, delivery.id.value, stop);
+        auto outcome = orbridge::outcome_of(end);
+        if (end.data.size() > kKeptBytes) end.data.resize(kKeptBytes);
+        return {.outcome = std::move(outcome),
+                .answered = end.answered,
+                .answer = std::move(end.data),
+                .not_begun = stop.stop_requested() && !end.sent};
+    }
+    std::string shown(std::string text) const override {
+        return ready_ ? ready_->mask(std::move(text)) : std::string();  // rather nothing than a secret
+    }
+    std::optional<RunRow> run() const override {
+        RunRow run;
+        run.task = task_.name;
+        run.params = "null";
+        const auto given = JsonDocument::parse(params_ ? *params_ : "null");
+        if (ready_ && given && (*given)->root().is_object())
+            run.params = ready_->mask(masked(task_.params, (*given)->root()));
+        return run;
+    }
+
+private:
+    const NativeRecipe& of_;
+    const Task& task_;
+    const Result<AdapterUse::Ready> ready_;
+    const Result<std::string> params_;
+};
+
+std::shared_ptr<const Recipe> NativeRecipe::for_attempt(const Delivery& delivery, const std::string& route) const {
     const auto* task = use_.task_on(route);
-    if (task == nullptr) return rejected("no task is configured for this target on route " + route);
-    if (delivery.unclear && !task->repeatable)
-        return rejected("an earlier attempt may have arrived, and " + task->name + " is not repeatable");
-    auto ready = use_.ready();
-    if (!ready) return {.outcome = Retry{.reason = ready.error().message}};
-    const auto params = use_.params_for(delivery, route);
-    if (!params) return rejected(ready->mask(params.error().message));
-    auto end = run(*task, *ready, *params, delivery.id.value, stop);
-    if (end.data.size() > kKeptBytes) end.data.resize(kKeptBytes);
-    return {.outcome = orbridge::outcome_of(end),
-            .answered = end.answered,
-            .answer = std::move(end.data),
-            .not_begun = stop.stop_requested() && !end.sent};
+    if (task == nullptr) return nullptr;  // perform() says so
+    return std::make_shared<Attempt>(*this, *task, use_.params_for(delivery, route));
+}
+
+std::shared_ptr<const Recipe> NativeRecipe::attempt_at(const Task& task, const std::string& params,
+                                                       const Delivery&) const {
+    return std::make_shared<Attempt>(*this, task, use_.checked(task, params));
+}
+
+Performed NativeRecipe::perform(const Delivery& delivery, const std::string& route, Transport& transport,
+                                const std::stop_token& stop) const {
+    const auto attempt = for_attempt(delivery, route);
+    if (!attempt) return rejected("no task is configured for this target on route " + route);
+    return attempt->perform(delivery, route, transport, stop);
 }
 
 std::string NativeRecipe::shown(std::string text) const {

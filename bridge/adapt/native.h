@@ -67,19 +67,25 @@ class NativeRecipe final : public Recipe, public TaskRunner {
 public:
     NativeRecipe(AdapterUse use, NativeLimits limits, std::unique_ptr<const NativeTasks> tasks);
 
+    std::shared_ptr<const Recipe> for_attempt(const Delivery& delivery, const std::string& route) const override;
     Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const override;
     Outcome outcome_of(const Delivery& delivery, const HttpResponse& response) const override;
     bool blocks(const std::string&) const override { return true; }
+    /// The same as by for_attempt().
     Performed perform(const Delivery& delivery, const std::string& route, Transport& transport,
                       const std::stop_token& stop) const override;
     std::string shown(std::string text) const override;
+    bool has_stored_credentials() const override { return !use_.stored_credentials().empty(); }
     std::vector<TestStep> test(Transport& transport) const override;
 
     const AdapterUse& use() const override { return use_; }
+    std::shared_ptr<const Recipe> attempt_at(const Task& task, const std::string& params,
+                                             const Delivery& delivery) const override;
     TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const override;
     TaskResult try_out(const Secret& credentials, Transport& transport, bool& refused) const override;
 
 private:
+    class Attempt;
     NativeEnd run(const Task& task, AdapterUse::Ready& ready, const std::string& params, const std::string& id,
                   const std::stop_token& stop) const;
     TaskResult by_hand(const Task& task, AdapterUse::Ready ready, const std::string& params, bool& refused) const;

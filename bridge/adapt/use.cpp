@@ -13,13 +13,6 @@ namespace {
 constexpr std::size_t kMaskedBytesMin = 3;  // shorter ones are everywhere
 constexpr std::size_t kCutBytesMin = 6;     // likewise
 
-KnownNames event_names() {
-    KnownNames known;
-    for (const auto* name : {"id", "source", "class", "channel", "eventName", "subject", "timestamp", "occurredAt"})
-        known.add(std::string("event.") + name);
-    return known.add("event.payload", true).add("delivery.id");
-}
-
 std::vector<std::string> names_of(const Fields& fields) {
     std::vector<std::string> names;
     names.reserve(fields.size());
@@ -241,14 +234,13 @@ AdapterUse::Assignment AdapterUse::assign(const std::string& task, const ConfigN
         task_node.complain("adapter " + adapter_->name + " has no task `" + task + "`" + suggestion(task, names));
         return made;
     }
-    if (made.task->steps.size() > 1) task_node.complain("a task of several steps is run by hand, not by a route");
     made.params = read_tree(own, event_names());
     if (over) made.params = merged(std::move(made.params), read_tree(*over, event_names()));
     check_params(*made.task, made.params, over && over->present() ? *over : own);
     return made;
 }
 
-void AdapterUse::check_params(const Task& task, const Tree& params, const ConfigNode& node) const {
+void check_params(const Task& task, const Tree& params, const ConfigNode& node) {
     if (params.kind != Tree::Kind::Map && params.kind != Tree::Kind::Absent) {
         node.complain("expected a mapping of parameters");
         return;
@@ -313,9 +305,7 @@ Result<std::string> AdapterUse::params_for(const Delivery& delivery, const std::
     const auto event = event_of(delivery);
     if (!event) return event.error();
     if (auto set = scope.set("event", *event); !set) return set.error();
-    JsonWriter json;
-    json.object().member("id", delivery.id.value).end();
-    if (auto set = scope.set("delivery", json.text()); !set) return set.error();
+    if (auto set = scope.set("delivery", delivery_json(delivery)); !set) return set.error();
     const auto params = render(assigned->params, scope);
     return checked(*assigned->task, params.empty() ? "{}" : params);
 }
@@ -341,12 +331,27 @@ Result<AdapterUse::Ready> AdapterUse::ready_with(const Secret& credentials) cons
 }
 
 void AdapterUse::report(const Ready& ready, bool valid, const std::string& message) const {
-    if (ready.held && access_.report) access_.report(*ready.held, valid, message);
+    if (!ready.held || !access_.report) return;
+    const auto verdict = valid ? CredentialRow::Verdict::Valid : CredentialRow::Verdict::Refused;
+    if (ready.held->verdict != verdict) access_.report(*ready.held, valid, message);  // else it is no news
 }
 
-std::string event_json(const Delivery& delivery) {
-    const auto& event = delivery.event;
+KnownNames event_names() {
+    KnownNames known;
+    for (const auto* name : {"id", "source", "class", "channel", "eventName", "subject", "timestamp", "occurredAt"})
+        known.add(std::string("event.") + name);
+    return known.add("event.payload", true).add("delivery.id");
+}
+
+std::string delivery_json(const Delivery& delivery) {
     JsonWriter json;
+    json.object().member("id", delivery.id.value).end();
+    return json.text();
+}
+
+namespace {
+
+void write_event_head(JsonWriter& json, const Event& event) {
     json.object()
         .member("id", event.id.value)
         .member("source", event.source.value)
@@ -355,8 +360,21 @@ std::string event_json(const Delivery& delivery) {
         .member("eventName", event.event_name)
         .member("subject", event.subject)
         .member("timestamp", std::int64_t{event.occurred_at.time_since_epoch().count()})
-        .member("occurredAt", to_iso8601(event.occurred_at))
-        .member_raw("payload", event.payload.empty() ? "null" : event.payload);
+        .member("occurredAt", to_iso8601(event.occurred_at));
+}
+
+}  // namespace
+
+std::string event_json(const Delivery& delivery) {
+    JsonWriter json;
+    write_event_head(json, delivery.event);
+    json.member_raw("payload", delivery.event.payload.empty() ? "null" : delivery.event.payload);
+    return json.end().text();
+}
+
+std::string event_head_json(const Delivery& delivery) {
+    JsonWriter json;
+    write_event_head(json, delivery.event);
     return json.end().text();
 }
 

@@ -10,7 +10,7 @@
 #include "bridge/adapt/adapter.h"
 #include "bridge/core/delivery.h"
 #include "bridge/credentials/book.h"
-#include "bridge/deliver/transport.h"
+#include "bridge/deliver/recipe.h"
 #include "bridge/settings/settings.h"
 
 namespace orbridge {
@@ -69,6 +69,8 @@ public:
     void set_guard(Guard guard) { guard_ = std::move(guard); }
     /// The record of an event as templates see it. Invalid: the guard refuses it.
     Result<std::string> event_of(const Delivery& delivery) const;
+    /// The same for what earlier steps brought, JSON.
+    Result<std::string> steps_of(const std::string& json) const { return guard_ ? guard_(json, false) : json; }
 
     const Adapter& adapter() const { return *adapter_; }
     bool is_trial() const { return target_.value.empty(); }
@@ -108,7 +110,6 @@ private:
     void read_routes(const ConfigNode& node, const std::vector<RouteSettings>& routes);
     Assignment assign(const std::string& task, const ConfigNode& task_node, const ConfigNode& own,
                       const std::optional<ConfigNode>& over) const;
-    void check_params(const Task& task, const Tree& params, const ConfigNode& node) const;
     const Assignment* assignment(const std::string& route) const;
 
     TargetId target_;
@@ -123,12 +124,18 @@ private:
     std::map<std::string, Assignment> by_route_;
 };
 
-/// What runs a target's tasks by hand. A recipe or target that has tasks is one, too. Its functions wait for the other
-/// side: from any thread but the transport's. They never fail otherwise than in the result, which holds no secret.
+/// What runs a target's tasks by hand, or as a step of another target's chain. A recipe that has tasks is one, too. Its
+/// functions wait for the other side: from any thread but the transport's. They never fail otherwise than in the
+/// result, which holds no secret.
 class TaskRunner {
 public:
     virtual ~TaskRunner() = default;
     virtual const AdapterUse& use() const = 0;
+    /// A recipe for one attempt of a delivery at a task, with parameters that are templates no more, a JSON object.
+    /// What the target's configuration says of them does not count. The delivery's progress is that of this task. Waits
+    /// for nobody. This runner must outlive the recipe. Never empty.
+    virtual std::shared_ptr<const Recipe> attempt_at(const Task& task, const std::string& params,
+                                                     const Delivery& delivery) const = 0;
     /// `params` is a JSON object; what the target's configuration says of them does not count.
     virtual TaskResult run_task(const std::string& task, const std::string& params, Transport& transport) const = 0;
     /// The adapter's test, with credentials that need not be stored yet. `refused`: it was they that were refused.
@@ -137,5 +144,13 @@ public:
 
 /// The record of an event as templates see it.
 std::string event_json(const Delivery& delivery);
+/// The same without its payload.
+std::string event_head_json(const Delivery& delivery);
+/// `{"id":…}`
+std::string delivery_json(const Delivery& delivery);
+/// What templates may say of an event and its delivery.
+KnownNames event_names();
+/// Complains at `node` about parameters that the task does not have, and about those it needs.
+void check_params(const Task& task, const Tree& params, const ConfigNode& node);
 
 }  // namespace orbridge

@@ -97,7 +97,9 @@ Answer AdaptersApi::run(const InboundRequest& request, const std::string& target
     if (!recipe) return error_answer(404, "not_found", "no target of this name is configured", "target");
     const auto runner = std::dynamic_pointer_cast<const TaskRunner>(recipe);
     if (!runner) return error_answer(400, "invalid", "the target's adapter has no tasks to run by hand", "target");
+    const auto began = parts_.clock.now();
     const auto result = runner->run_task(task, request.body.empty() ? "{}" : request.body, parts_.transport);
+    keep_runs(target, task, result, began);
     const bool known = runner->use().task(task) != nullptr;
     parts_.audit.note(kAdmin, "task.run", target,
                       {{"task", known ? task : std::string("unknown")},
@@ -105,6 +107,32 @@ Answer AdaptersApi::run(const InboundRequest& request, const std::string& target
                        {"message", result.message},
                        {"params", result.params}});
     return {.status = 200, .body = result_json(result)};
+}
+
+/// One row for each step. What is no task of the adapter was not run.
+void AdaptersApi::keep_runs(const std::string& target, const std::string& task, const TaskResult& result,
+                            TimePoint began) const {
+    const auto recipe = find(*parts_.recipes(), target);
+    const auto* runner = dynamic_cast<const TaskRunner*>(recipe.get());
+    if (runner == nullptr || runner->use().task(task) == nullptr) return;
+    std::vector<RunRow> rows;
+    const auto add = [&](const std::string& step, bool success, const std::string& message, milliseconds took) {
+        RunRow row;
+        row.at = began;
+        row.duration = took;
+        row.target = target;
+        row.task = task;
+        row.step = step;
+        row.who = kAdmin;
+        row.params = result.params.empty() ? "null" : result.params;
+        row.success = success;
+        row.message = message;
+        rows.push_back(std::move(row));
+        began += took;
+    };
+    for (const auto& step : result.steps) add(step.name, step.success, step.message, step.duration);
+    if (rows.empty()) add("", result.success, result.message, parts_.clock.now() - began);
+    (void)parts_.store.add_runs(rows);  // the run is over: that it cannot be noted changes nothing
 }
 
 Answer AdaptersApi::test(const InboundRequest& request, const std::string& target) const {

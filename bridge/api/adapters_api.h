@@ -30,6 +30,8 @@ public:
         /// The stored credentials of an adapter, each as `credentials main@global`.
         std::function<std::vector<std::string>(const std::string& adapter)> kept;
         Transport& transport;
+        Store& store;  ///< keeps the history of runs
+        const Clock& clock;
         AuditTrail& audit;
         /// Nothing if the caller may, else the 401.
         std::function<std::optional<Answer>(const InboundRequest&)> refuse;
@@ -40,7 +42,8 @@ public:
     /// Takes its file away, which counts from the next reload on. 409 with the users if anything uses it
     /// (integrations.md K12).
     Answer remove(const InboundRequest& request, const std::string& adapter) const;
-    /// Runs a task by hand, once, and waits for it. 200 with `{success, message, data}` whatever comes of it.
+    /// Runs a task by hand, once, and waits for it; it stands in the history of runs then. 200 with `{success, message,
+    /// data}` whatever comes of it.
     Answer run(const InboundRequest& request, const std::string& target, const std::string& task) const;
     /// The target's test, step by step.
     Answer test(const InboundRequest& request, const std::string& target) const;
@@ -51,6 +54,8 @@ public:
     Result<CredentialTest> try_out(const CredentialName& which, const Secret& values, const std::string& config) const;
 
 private:
+    void keep_runs(const std::string& target, const std::string& task, const TaskResult& result, TimePoint began) const;
+
     Parts parts_;
 };
 

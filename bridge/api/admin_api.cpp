@@ -52,6 +52,12 @@ public:
             wrong(name, "expected a whole number");
         return number;
     }
+    std::optional<bool> flag(const char* name) {
+        const auto value = text(name);
+        if (value.empty()) return std::nullopt;
+        if (value != "true" && value != "false") wrong(name, "expected true or false");
+        return value == "true";
+    }
     const std::optional<Answer>& fault() const { return fault_; }
 
 private:
@@ -218,11 +224,17 @@ Answer AdminApi::explain(const InboundRequest& request, const std::string& event
 Answer AdminApi::targets(const InboundRequest& request) {
     if (auto refusal = refuse(request)) return *refusal;
     const auto now = parts_.clock.now();
+    const auto health = parts_.target_health();
+    std::map<TargetId, TimePoint> due;
+    if (const auto pending = parts_.store.pending_targets()) due = {pending->begin(), pending->end()};
     JsonWriter json;
     json.object().key("targets").array();
     for (const auto& [id, view] : parts_.dispatcher.views()) {
         json.object().member("name", id.value);
         write_target(json, view, now);
+        const auto first = due.find(id);
+        const auto next = first == due.end() ? std::nullopt : next_attempt(view, first->second, now);
+        if (const auto known = health.find(id.value); known != health.end()) write_health(json, known->second, next);
         json.end();
     }
     json.end().end();
@@ -286,6 +298,30 @@ Answer AdminApi::cancel(const InboundRequest& request) {
     parts_.wake({*woken});  // a delivery that waited for its turn may have got it
     JsonWriter json;
     json.object().member("cancelled", *count).end();
+    return ok(json);
+}
+
+Answer AdminApi::runs(const InboundRequest& request) {
+    if (auto refusal = refuse(request)) return *refusal;
+    Query query(request.query);
+    RunQuery wanted;
+    wanted.target = query.text("target");
+    wanted.task = query.text("task");
+    wanted.delivery = query.text("delivery");
+    wanted.success = query.flag("success");
+    wanted.since = query.time("since");
+    wanted.until = query.time("until");
+    wanted.before_number = query.number("before");
+    wanted.limit = query.limit(50);
+    if (query.fault()) return *query.fault();
+    const auto rows = parts_.store.runs(wanted);
+    if (!rows) return error_answer(rows.error());
+    JsonWriter json;
+    json.object().key("runs").array();
+    for (const auto& row : *rows) write_run(json, row);
+    json.end();
+    if (rows->size() == static_cast<std::size_t>(wanted.limit)) json.member("next_before", rows->back().number);
+    json.end();
     return ok(json);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "bridge/core/secret.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/record/audit_trail.h"
+#include "bridge/record/health.h"
 #include "bridge/route/router.h"
 #include "bridge/store/store.h"
 
@@ -29,6 +31,7 @@ public:
         Secret token;
         std::function<std::shared_ptr<const Router>()> router;
         std::function<void(const std::vector<TargetId>&)> wake;
+        std::function<std::map<std::string, Health>()> target_health;
         /// Writes the object that GET /api/v1/status answers.
         std::function<void(JsonWriter&)> write_status;
         /// Asks the reconciler to make a source's registrations right (empty: all sources), or to remove
@@ -48,6 +51,8 @@ public:
     Answer resume(const InboundRequest& request, const std::string& target);
     Answer cancel(const InboundRequest& request);
     Answer registrations(const InboundRequest& request, bool remove);
+    /// What adapters' tasks did, newest first.
+    Answer runs(const InboundRequest& request);
     Answer audit(const InboundRequest& request);
 
     /// Nothing if the token is right, else the 401.

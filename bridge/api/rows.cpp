@@ -80,6 +80,9 @@ void write_attempt(JsonWriter& json, const Attempt& attempt) {
     json.member("duration_ms", static_cast<std::int64_t>(attempt.duration.count()));
     if (attempt.status != 0) json.member("status", attempt.status);
     json.member("outcome", attempt.outcome);
+    optional_text(json, "task", attempt.task);
+    optional_text(json, "step", attempt.step);
+    optional_text(json, "message", attempt.message);
     optional_text(json, "reason", attempt.reason);
     optional_text(json, "answer", attempt.answer);
     json.end();
@@ -89,6 +92,17 @@ void write_job(JsonWriter& json, const FollowedJob& job) {
     json.object().member("job", job.job).member("state", job.state).member("checks", job.checks);
     if (!job.result.empty()) json.member("result", job.result);
     json.end();
+}
+
+void write_run(JsonWriter& json, const RunRow& run) {
+    json.object().member("number", run.number).member("at", to_iso8601(run.at)).member("target", run.target);
+    json.member("task", run.task);
+    optional_text(json, "step", run.step);
+    json.member("who", run.who);
+    optional_text(json, "delivery", run.delivery);
+    json.member_raw("params", run.params.empty() ? "null" : run.params);
+    json.member("success", run.success).member("message", run.message);
+    json.member("seconds", static_cast<double>(run.duration.count()) / 1000).end();
 }
 
 void write_audit(JsonWriter& json, const AuditRow& row) {

@@ -18,6 +18,7 @@ void write_whole_event(JsonWriter& json, const Event& event, const Headers& kept
 void write_delivery(JsonWriter& json, const DeliveryRow& row);
 void write_attempt(JsonWriter& json, const Attempt& attempt);
 void write_job(JsonWriter& json, const FollowedJob& job);
+void write_run(JsonWriter& json, const RunRow& run);
 void write_audit(JsonWriter& json, const AuditRow& row);
 void write_counts(JsonWriter& json, const StoreCounts& counts);
 void write_verdicts(JsonWriter& json, const std::vector<RouteVerdict>& verdicts);

@@ -51,9 +51,28 @@ void write_poll(JsonWriter& json, const PollReport& poll) {
     json.end();
 }
 
+std::optional<TimePoint> next_poll(const SourceId& source, const StatusParts& parts) {
+    for (const auto& poll : parts.polls)
+        if (poll.source == source) return poll.next_poll;
+    return std::nullopt;
+}
+
+Health health_in(const std::map<std::string, Health>& all, const std::string& name) {
+    const auto found = all.find(name);
+    return found == all.end() ? Health{} : found->second;
+}
+
+std::optional<TimePoint> next_run(const TargetId& target, const StatusParts& parts) {
+    const auto view = parts.targets.find(target);
+    const auto due = parts.due.find(target);
+    if (view == parts.targets.end() || due == parts.due.end()) return std::nullopt;
+    return next_attempt(view->second, due->second, parts.now);
+}
+
 void write_source(JsonWriter& json, const SourceSettings& source, const StatusParts& parts) {
     json.object().member("type", source.type);
     if (!source.url.empty()) json.member("url", where(source.url));
+    write_health(json, health_of(source.id, parts), next_poll(source.id, parts));
     json.key("heard").object();
     for (const auto& heard : parts.heard) {
         if (heard.source != source.id.value) continue;
@@ -78,6 +97,38 @@ void write_source(JsonWriter& json, const SourceSettings& source, const StatusPa
 }
 
 }  // namespace
+
+Health health_of(const SourceId& source, const StatusParts& parts) {
+    auto health = health_in(parts.source_health, source.value);
+    for (const auto& heard : parts.heard) {
+        if (heard.source != source.value) continue;
+        health.last_success = std::max(health.last_success.value_or(heard.last_at), heard.last_at);
+    }
+    if (health.last_error && health.last_success && *health.last_success > *health.last_error) health.failures = 0;
+    return health;
+}
+
+std::vector<Metrics::Health> target_health_gauges(const StatusParts& parts) {
+    std::vector<Metrics::Health> gauges;
+    gauges.reserve(parts.settings.targets.size());
+    for (const auto& target : parts.settings.targets) {
+        const auto health = health_in(parts.target_health, target.id.value);
+        gauges.push_back(
+            {target.id.value, health.last_success, health.last_error, next_run(target.id, parts), health.failures});
+    }
+    return gauges;
+}
+
+std::vector<Metrics::Health> source_health_gauges(const StatusParts& parts) {
+    std::vector<Metrics::Health> gauges;
+    gauges.reserve(parts.settings.sources.size());
+    for (const auto& source : parts.settings.sources) {
+        const auto health = health_of(source.id, parts);
+        gauges.push_back(
+            {source.id.value, health.last_success, health.last_error, next_poll(source.id, parts), health.failures});
+    }
+    return gauges;
+}
 
 bool all_ok(const std::vector<ReadyCheck>& checks) {
     return std::all_of(checks.begin(), checks.end(), [](const ReadyCheck& check) { return check.ok; });
@@ -140,6 +191,7 @@ void write_status(JsonWriter& json, const StatusParts& parts) {
     json.end().key("targets").object();
     for (const auto& target : parts.settings.targets) {
         json.key(target.id.value).object().member("adapter", target.adapter);
+        write_health(json, health_in(parts.target_health, target.id.value), next_run(target.id, parts));
         const auto view = parts.targets.find(target.id);
         if (view != parts.targets.end()) write_target(json, view->second, parts.now);
         json.end();

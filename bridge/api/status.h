@@ -8,6 +8,7 @@
 #include "bridge/core/json.h"
 #include "bridge/deliver/dispatcher.h"
 #include "bridge/poll/source_poll.h"
+#include "bridge/record/health.h"
 #include "bridge/record/metrics.h"
 #include "bridge/run/registrar.h"
 #include "bridge/settings/settings.h"
@@ -33,7 +34,15 @@ struct StatusParts {
     std::vector<RegistrarReport> reports;
     std::vector<PollReport> polls;
     std::map<TargetId, TargetView> targets;
+    std::map<TargetId, TimePoint> due;  ///< of what is pending for them, the first
+    std::map<std::string, Health> target_health, source_health;
 };
+
+/// What is known of a source's health: what it was refused or could not be asked, and what was heard of it.
+Health health_of(const SourceId& source, const StatusParts& parts);
+/// One gauge a configured target, and one a source.
+std::vector<Metrics::Health> target_health_gauges(const StatusParts& parts);
+std::vector<Metrics::Health> source_health_gauges(const StatusParts& parts);
 
 /// What GET /api/v1/status answers: one object.
 void write_status(JsonWriter& json, const StatusParts& parts);

@@ -1,5 +1,7 @@
 #include "bridge/api/targets.h"
 
+#include <algorithm>
+
 namespace orbridge {
 namespace {
 
@@ -8,6 +10,23 @@ void optional_time(JsonWriter& json, std::string_view name, const std::optional<
 }
 
 }  // namespace
+
+void write_health(JsonWriter& json, const Health& health, const std::optional<TimePoint>& next_run) {
+    optional_time(json, "last_success", health.last_success);
+    if (health.last_error) {
+        json.key("last_error").object().member("at", to_iso8601(*health.last_error));
+        json.member("message", health.error).end();
+    }
+    json.member("consecutive_failures", health.failures);
+    optional_time(json, "next_run", next_run);
+}
+
+std::optional<TimePoint> next_attempt(const TargetView& view, const std::optional<TimePoint>& due, TimePoint now) {
+    if (!due || (*due <= now && view.in_flight > 0)) return std::nullopt;
+    const auto hold = view.gate.hold(now);
+    if (hold && !hold->until) return std::nullopt;
+    return std::max({*due, now, hold ? *hold->until : now});
+}
 
 void write_hold(JsonWriter& json, const Hold& hold) {
     json.object().member("by", to_text(hold.by));

@@ -4,6 +4,7 @@
 
 #include "bridge/core/json.h"
 #include "bridge/deliver/dispatcher.h"
+#include "bridge/record/health.h"
 #include "bridge/store/store.h"
 
 /// How targets and what holds them back look in the admin API.
@@ -11,6 +12,12 @@ namespace orbridge {
 
 /// The members of one target, into an object that is open.
 void write_target(JsonWriter& json, const TargetView& view, TimePoint now);
+/// How it last went, and when it goes on, into an object that is open: `last_success`, `last_error`,
+/// `consecutive_failures`, `next_run`.
+void write_health(JsonWriter& json, const Health& health, const std::optional<TimePoint>& next_run);
+/// When the next attempt starts. `due`: of the first that is pending. Nothing: none is waiting for its time, or only a
+/// hand goes on.
+std::optional<TimePoint> next_attempt(const TargetView& view, const std::optional<TimePoint>& due, TimePoint now);
 /// `{"by":…,"until":…,"reason":…}`
 void write_hold(JsonWriter& json, const Hold& hold);
 

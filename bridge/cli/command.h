@@ -78,6 +78,7 @@ int run_subscriptions(const Args& args);
 int run_token(const Args& args);
 int run_check_url(const Args& args);
 int run_audit(const Args& args);
+int run_runs(const Args& args);
 int run_backup(const Args& args);
 int run_snapshots(const Args& args);
 int run_erase(const Args& args);

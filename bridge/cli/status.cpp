@@ -82,6 +82,21 @@ void print_trouble(const std::string& name, const Json& target) {
     if (state == "paused") std::cout << "    nothing is lost; go on with: orbridge resume " << name << "\n";
 }
 
+/// When it last went well and wrong, and when it goes on.
+void print_health(const std::string& name, const Json& thing) {
+    if (!thing["last_success"] && !thing["last_error"]) return;
+    std::cout << "  " << name << ": last success "
+              << (thing["last_success"] ? text_of(thing, "last_success") : "never");
+    if (thing["next_run"]) std::cout << ", next " << text_of(thing, "next_run");
+    if (const auto error = thing["last_error"]) {
+        std::cout << ", last error " << text_of(error, "at");
+        if (text_of(thing, "consecutive_failures") != "0")
+            std::cout << ", " << text_of(thing, "consecutive_failures") << " in a row";
+        std::cout << ": " << text_of(error, "message");
+    }
+    std::cout << "\n";
+}
+
 void print_status(const Json& status) {
     const bool ready = status.path("readiness.ready").boolean().value_or(false);
     std::cout << "orbridge " << text_of(status, "version") << ", up since " << text_of(status, "started_at") << ", "
@@ -104,7 +119,10 @@ void print_status(const Json& status) {
                         text_of(counts, "oldest_pending")});
     }
     std::cout << table(rows);
-    for (const auto& target : status["targets"].members()) print_trouble(target.key, target.value);
+    for (const auto& target : status["targets"].members()) {
+        print_health(target.key, target.value);
+        print_trouble(target.key, target.value);
+    }
 }
 
 }  // namespace

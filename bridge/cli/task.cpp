@@ -25,7 +25,8 @@ int run_task(const Args& args) {
         std::cout << (*answer)->text() << "\n";
     } else {
         for (const auto& step : result["steps"].members())
-            std::cout << text_of(step.value, "task") << ": " << text_of(step.value, "message") << "\n";
+            std::cout << text_of(step.value, "task") << ": " << text_of(step.value, "message") << " ("
+                      << text_of(step.value, "seconds") << " s)\n";
         std::cout << (success ? "" : "FAILED: ") << text_of(result, "message") << "\n";
         if (result["data"].present()) std::cout << result["data"].raw() << "\n";
     }

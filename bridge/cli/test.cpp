@@ -91,8 +91,7 @@ int run_test(const Args& args) {
     const auto recipe = plan->recipes.find({args.word(0)});
     if (recipe == plan->recipes.end())
         return fail({Error::Kind::NotFound, "no target `" + args.word(0) + "` is configured"});
-    const auto* runner = dynamic_cast<const TaskRunner*>(recipe->second.get());
-    if (runner != nullptr && !runner->use().stored_credentials().empty()) return test_there(args, plan->settings);
+    if (recipe->second->has_stored_credentials()) return test_there(args, plan->settings);
     const auto steps = run_steps(*recipe->second, plan->settings.ca_file);
     print(steps, args.json());
     return any_failed(steps) ? kFailed : kOk;

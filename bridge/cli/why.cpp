@@ -5,15 +5,23 @@
 namespace orbridge::cli {
 namespace {
 
+/// `create_issue `, or `step ticket, create_issue `.
+std::string what_was_run(const Json& attempt) {
+    if (!attempt["task"]) return {};
+    const auto step = attempt["step"] ? "step " + text_of(attempt, "step") + ", " : std::string();
+    return step + text_of(attempt, "task") + ' ';
+}
+
 void print_delivery(const Json& delivery) {
     std::cout << "  → " << text_of(delivery, "target") << ": " << text_of(delivery, "explanation") << "\n";
     for (const auto& member : delivery["attempts_made"].members()) {
         const auto& attempt = member.value;
         std::cout << "      attempt " << text_of(attempt, "number") << " at " << text_of(attempt, "started_at") << ": "
-                  << text_of(attempt, "outcome");
+                  << what_was_run(attempt) << text_of(attempt, "outcome");
         if (attempt["status"]) std::cout << ", HTTP " << text_of(attempt, "status");
         std::cout << ", " << text_of(attempt, "duration_ms") << " ms";
         if (attempt["reason"]) std::cout << ": " << text_of(attempt, "reason");
+        if (attempt["message"]) std::cout << ": " << text_of(attempt, "message");
         std::cout << "\n";
     }
     if (const auto job = delivery["job"]; job.is_object()) {

@@ -22,6 +22,12 @@ struct Difference {
     std::string changed{};  ///< JSON: array with the names of its own members that differ, sorted
 };
 
+/// How far a delivery of several steps has come.
+struct Progress {
+    std::string done{};  ///< JSON: what its recipe wants to know again of the steps that are done; empty: none is
+    int attempts = 0;    ///< of those made, the ones that were needed for them: the next step begins with the first
+};
+
 /// One event on its way to one target. `id` stays the same over all attempts; a replay is a new delivery.
 struct Delivery {
     DeliveryId id;
@@ -34,13 +40,21 @@ struct Delivery {
     /// Why the event looks like one that a script of ours caused, for recipes to tell (`loop: mark`). Mostly empty.
     std::string mark{};
     std::optional<Difference> difference{};
+    Progress progress{};
 };
 
 // ---- what an attempt came to --------------------------------------------------------------------
 
 struct Delivered {
-    std::string reference;   ///< the other side's own id for it, e.g. a Windmill job; may be empty
-    bool duplicate = false;  ///< it had already arrived with an earlier attempt
+    std::string reference{};  ///< the other side's own id for it, e.g. a Windmill job; may be empty
+    bool duplicate = false;   ///< it had already arrived with an earlier attempt
+    std::string message{};    ///< what the other side said, for people; without secrets
+    std::string data{};       ///< JSON: what came of it, for steps behind it; empty: nothing. Not kept
+};
+/// One of several steps is done, and the next is due at once. It is not done again, over restarts too.
+struct Advanced {
+    std::string done;  ///< becomes Progress::done
+    std::string message{};
 };
 struct Retry {
     enum class Why {
@@ -57,7 +71,7 @@ struct Retry {
 struct Rejected {
     std::string reason;  ///< repeating it can never help
 };
-using Outcome = std::variant<Delivered, Retry, Rejected>;
+using Outcome = std::variant<Delivered, Advanced, Retry, Rejected>;
 
 // ---- what follows from it -----------------------------------------------------------------------
 
@@ -76,9 +90,13 @@ struct Attempt {
     TimePoint started_at{};
     milliseconds duration{0};
     int status = 0;       ///< HTTP status; 0 if none came
-    std::string outcome;  ///< delivered, duplicate, retry, rejected
+    std::string outcome;  ///< delivered, advanced, duplicate, retry, rejected
     std::string reason;
     std::string answer;  ///< at most 20,000 bytes of it
+    // Of adapters with tasks.
+    std::string task{};     ///< what was run
+    std::string step{};     ///< which one of several it was
+    std::string message{};  ///< of a success
 };
 
 }  // namespace orbridge

@@ -35,15 +35,37 @@ Retry still_unknown(const Exchange& exchange) {
 
 const char* word_for(const Outcome& outcome) {
     return std::visit(Overloaded{[](const Delivered& d) { return d.duplicate ? "duplicate" : "delivered"; },
-                                 [](const Retry&) { return "retry"; }, [](const Rejected&) { return "rejected"; }},
+                                 [](const Advanced&) { return "advanced"; }, [](const Retry&) { return "retry"; },
+                                 [](const Rejected&) { return "rejected"; }},
                       outcome);
 }
 
 std::string reason_of(const Outcome& outcome) {
     return std::visit(
-        Overloaded{[](const Delivered&) { return std::string(); }, [](const Retry& retry) { return retry.reason; },
+        Overloaded{[](const Delivered&) { return std::string(); }, [](const Advanced&) { return std::string(); },
+                   [](const Retry& retry) { return retry.reason; },
                    [](const Rejected& rejected) { return rejected.reason; }},
         outcome);
+}
+
+std::string message_of(const Outcome& outcome) {
+    if (const auto* delivered = std::get_if<Delivered>(&outcome)) return delivered->message;
+    const auto* advanced = std::get_if<Advanced>(&outcome);
+    return advanced != nullptr ? advanced->message : std::string();
+}
+
+/// What the history of runs and the attempt have in common.
+void tell_run(Settle& settle, RunRow run) {
+    auto& attempt = settle.attempt;
+    attempt.task = run.task;
+    attempt.step = run.step;
+    run.at = attempt.started_at;
+    run.duration = attempt.duration;
+    run.target = settle.claim.delivery.target.value;
+    run.who = "delivery";
+    run.success = attempt.reason.empty();
+    run.message = run.success ? attempt.message : attempt.reason;
+    settle.run = std::move(run);
 }
 
 }  // namespace
@@ -306,7 +328,9 @@ void Dispatcher::begin(Lane& lane, Claim claim, TimePoint now) {
     const auto flight = std::make_shared<Flight>();
     flight->claim = std::move(claim);
     flight->lane = &lane;
-    flight->recipe = lane.recipe;
+    flight->of_target = lane.recipe;
+    flight->recipe = lane.recipe->for_attempt(flight->claim.delivery, flight->claim.route);
+    if (!flight->recipe) flight->recipe = lane.recipe;
     flight->started_at = now;
     flight->unclear = flight->claim.delivery.unclear;
     if (flight->unclear) {
@@ -407,7 +431,9 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, Answe
     const auto* retry = std::get_if<Retry>(&outcome);
     const double random = retry != nullptr ? random_.unit() : 0;
     const auto now = clock_.now();
-    settle.settlement = orbridge::settle(outcome, number, flight->lane->retry, now, random);
+    settle.settlement =
+        orbridge::settle(outcome, number - delivery.progress.attempts, flight->lane->retry, now, random);
+    if (const auto* advanced = std::get_if<Advanced>(&outcome)) settle.progress = Progress{advanced->done, number};
     gate_changed(*flight->lane, flight->lane->gate.ended(outcome, answered.any, now), now);
     // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
@@ -417,6 +443,8 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, Answe
             .delivery = delivery.id, .target = delivery.target, .job = settle.reference, .state = {}, .result = {}};
         settle.follow_job = !settle.reference.empty() && flight->recipe->follow_request(job).has_value();
     }
+    settle.attempt.message = message_of(outcome);
+    if (auto run = flight->recipe->run()) tell_run(settle, *std::move(run));
     settle.claim.delivery.event.payload = {};
     leave(flight);
     recorder_.add(std::move(settle));

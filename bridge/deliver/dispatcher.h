@@ -152,7 +152,8 @@ private:
     struct Flight {
         Claim claim;
         Lane* lane = nullptr;
-        std::shared_ptr<const Recipe> recipe;
+        std::shared_ptr<const Recipe> of_target;
+        std::shared_ptr<const Recipe> recipe;  ///< of_target's, or what it made of itself for this attempt
         TimePoint started_at{};
         milliseconds duration{0};
         bool unclear = false;  ///< an earlier attempt may have arrived

@@ -36,6 +36,14 @@ class Recipe {
 public:
     virtual ~Recipe() = default;
 
+    /// A recipe for one attempt only, asked instead of this one from here on: it may keep what else would be fetched
+    /// anew by each call, such as credentials. This one must outlive it. Nothing: this one will do.
+    virtual std::shared_ptr<const Recipe> for_attempt(const Delivery&, const std::string& /*route*/) const {
+        return nullptr;
+    }
+    /// What of the attempt goes into the history of runs: task, step and masked parameters. Nothing: there is no task.
+    virtual std::optional<RunRow> run() const { return std::nullopt; }
+
     /// Invalid: this event can never be sent so (it becomes a dead letter with this message). Conflict: it must
     /// not be sent any more (it expires).
     virtual Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const = 0;
@@ -68,6 +76,8 @@ public:
     /// The job with state, result and checks moved on; `next_check_at` is set by the caller unless it has ended.
     virtual FollowedJob followed(FollowedJob job, const HttpResponse&) const { return job; }
 
+    /// Its credentials are in the store: only the running bridge can use them.
+    virtual bool has_stored_credentials() const { return false; }
     /// `orbridge test`: probes step by step without side effects; may send through the transport.
     virtual std::vector<TestStep> test(Transport&) const { return {}; }
 };

@@ -44,6 +44,7 @@ milliseconds SourcePoll::step() {
     } else {
         went_well(more, after);
     }
+    if (tools_.ended) tools_.ended(source_, trouble ? trouble->message : std::string());
     report_.with([&](PollReport& report) {
         report.checked_at = after;
         report.next_poll = due_;

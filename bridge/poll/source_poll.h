@@ -59,6 +59,8 @@ public:
         Random& random;
         Log& log;
         Take take;
+        /// Told of the end of each step: what went wrong, or nothing.
+        std::function<void(const SourceId&, const std::string& error)> ended{};
     };
 
     SourcePoll(SourceId source, std::unique_ptr<Poller> poller, PollSettings settings, Tools tools);

@@ -259,6 +259,7 @@ Answer Ingest::challenge(const std::string& source_name, const InboundRequest& r
     if (*asked) return text_answer(std::move(**asked));
     const auto& reason = asked->error().message;
     metrics_.refused(source->id, 403);
+    refused_(source->id, "HTTP 403: " + reason);
     log_.warn("request.refused", {{"source", source->id}, {"intake", "push"}, {"status", 403}, {"reason", reason}});
     return error_answer(403, "challenge_refused", reason);
 }
@@ -267,6 +268,7 @@ std::optional<Answer> Ingest::over_limit(const SourcePlan& source, TimePoint now
     const auto next = limits_.with([&](SourceLimits& limits) { return limits.over(source.id, source.limit, now); });
     if (!next) return std::nullopt;
     metrics_.refused(source.id, 429);
+    refused_(source.id, "HTTP 429: over its limit");
     return error_answer(429, "too_many_requests", "this source has a limit, and has reached it; nothing was kept", {},
                         {{"Retry-After", std::to_string(whole_seconds(*next - now))}});
 }
@@ -429,6 +431,7 @@ Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error)
     if (error.kind == Error::Kind::Unauthorized) status = 401;
     if (error.kind == Error::Kind::Invalid) status = 400;
     metrics_.refused(source, status);
+    refused_(source, "HTTP " + std::to_string(status) + ": " + error.message);
     log_.warn("request.refused",
               {{"source", source}, {"intake", to_text(intake)}, {"status", status}, {"reason", error.message}});
     if (status == 401) return error_answer(401, "unauthorized", error.message);
@@ -441,6 +444,7 @@ Answer Ingest::refuse(const SourceId& source, Intake intake, const Error& error)
 /// Said in the log once, by whoever noticed that it is full, and not again for every request.
 Answer Ingest::refuse_for_now(const SourceId& source) {
     metrics_.refused(source, 503);
+    refused_(source, "HTTP 503: too much waits to be delivered or the disk is nearly full");
     return error_answer(503, "backlog_full",
                         "too much waits to be delivered or the disk is nearly full; nothing of the event was kept", {},
                         {{"Retry-After", "30"}});

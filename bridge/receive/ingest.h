@@ -77,6 +77,11 @@ public:
     /// set before the first request.
     void refuse_new_when(std::function<bool()> full) { full_ = std::move(full); }
 
+    /// Told why a request was refused, for the source's status. To be set before the first request.
+    void when_refused(std::function<void(const SourceId&, const std::string& reason)> told) {
+        refused_ = std::move(told);
+    }
+
     /// Told after each event that may have changed its subject's snapshot. To be set before the first request.
     void when_changed(std::function<void(const SourceId&, const std::string& subject)> changed) {
         changed_ = std::move(changed);
@@ -146,6 +151,7 @@ private:
     Guarded<Lags> lags_;
     Subscribers subscribers_;
     std::function<bool()> full_ = [] { return false; };
+    std::function<void(const SourceId&, const std::string&)> refused_ = [](const SourceId&, const std::string&) {};
     std::function<void(const SourceId&, const std::string&)> changed_ = [](const SourceId&, const std::string&) {};
 };
 

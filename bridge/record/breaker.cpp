@@ -33,6 +33,7 @@ const char* to_text(Breaker::State state) {
 
 std::optional<bool> target_failed(const Outcome& outcome) {
     return std::visit(Overloaded{[](const Delivered&) { return std::optional(false); },
+                                 [](const Advanced&) { return std::optional(false); },
                                  [](const Rejected&) { return std::optional<bool>(); },
                                  [](const Retry& retry) {
                                      return retry.why == Retry::Why::RateLimited ? std::nullopt : std::optional(true);

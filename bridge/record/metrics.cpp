@@ -48,6 +48,26 @@ private:
     std::vector<prometheus::Gauge*> shown_;
 };
 
+/// How it last went with targets, or with sources.
+struct HealthFamilies {
+    std::string label;
+    Fresh success, error, failures, next;
+
+    void show(const std::vector<Metrics::Health>& all) {
+        for (auto* fresh : {&success, &error, &failures, &next}) fresh->clear();
+        for (const auto& each : all) {
+            const prometheus::Labels labels = {{label, each.name}};
+            const auto when = [&](Fresh& gauge, const std::optional<TimePoint>& time) {
+                if (time) gauge.set(labels, seconds_of(time->time_since_epoch()));
+            };
+            when(success, each.last_success);
+            when(error, each.last_error);
+            when(next, each.next);
+            failures.set(labels, each.failures);
+        }
+    }
+};
+
 }  // namespace
 
 struct Metrics::Families {
@@ -69,10 +89,11 @@ struct Metrics::Families {
                                                .Name("orbridge_requests_refused_total")
                                                .Help("Requests to a source that were not accepted, by HTTP status")
                                                .Register(registry);
-    Family<prometheus::Counter>& attempts = BuildCounter()
-                                                .Name("orbridge_delivery_attempts_total")
-                                                .Help("Attempts by outcome: delivered, duplicate, retry, rejected")
-                                                .Register(registry);
+    Family<prometheus::Counter>& attempts =
+        BuildCounter()
+            .Name("orbridge_delivery_attempts_total")
+            .Help("Attempts by outcome: delivered, advanced, duplicate, retry, rejected")
+            .Register(registry);
     Family<prometheus::Histogram>& duration = BuildHistogram()
                                                   .Name("orbridge_delivery_attempt_duration_seconds")
                                                   .Help("How long attempts took")
@@ -166,6 +187,40 @@ struct Metrics::Families {
                       .Name("orbridge_backlog_ratio")
                       .Help("How much of each limit of the backlog is used: at 1 nothing new is accepted")
                       .Register(registry)};
+    HealthFamilies target_health{"target",
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_target_last_success_timestamp_seconds")
+                                           .Help("When it last went well")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_target_last_error_timestamp_seconds")
+                                           .Help("When it last went wrong")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_target_failures_in_a_row")
+                                           .Help("Failures since the last success")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_target_next_attempt_timestamp_seconds")
+                                           .Help("When the next one is due; none: nothing waits for its time")
+                                           .Register(registry))};
+    HealthFamilies source_health{"source",
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_source_last_success_timestamp_seconds")
+                                           .Help("When it last went well")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_source_last_error_timestamp_seconds")
+                                           .Help("When it last went wrong")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_source_failures_in_a_row")
+                                           .Help("Failures since the last success")
+                                           .Register(registry)),
+                                 Fresh(BuildGauge()
+                                           .Name("orbridge_source_next_poll_timestamp_seconds")
+                                           .Help("When the next one is due; none: nothing waits for its time")
+                                           .Register(registry))};
     std::mutex scraping;
 
     void show(const Metrics::Poll& poll);
@@ -276,6 +331,8 @@ std::string Metrics::render(const Scrape& scrape) {
         f.in_flight.set({{"target", each.target.value}}, each.in_flight);
     }
     for (const auto& poll : scrape.polls) f.show(poll);
+    f.target_health.show(scrape.target_health);
+    f.source_health.show(scrape.source_health);
     for (const auto& [limit, ratio] : scrape.backlog) f.backlog.set({{"limit", limit}}, ratio);
     return prometheus::TextSerializer().Serialize(f.registry.Collect());
 }

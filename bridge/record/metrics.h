@@ -69,6 +69,11 @@ public:
         std::size_t cannot_tell = 0;  ///< sentences about it
         bool push_silent = false;
     };
+    struct Health {
+        std::string name;
+        std::optional<TimePoint> last_success, last_error, next;
+        int failures = 0;  ///< in a row
+    };
     struct Scrape {
         TimePoint now;
         StoreCounts counts;
@@ -78,6 +83,7 @@ public:
         std::vector<Breaker> breakers;
         std::vector<Poll> polls;
         std::vector<std::pair<std::string, double>> backlog;  ///< by limit; 1 is the limit
+        std::vector<Health> target_health{}, source_health{};
     };
     /// The Prometheus text format.
     std::string render(const Scrape& scrape);

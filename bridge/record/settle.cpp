@@ -33,6 +33,7 @@ RetryPolicy default_retry_policy() {
 
 Settlement settle(const Outcome& outcome, int attempts_made, const RetryPolicy& policy, TimePoint now, double random) {
     return std::visit(Overloaded{[](const Delivered&) -> Settlement { return Finished{}; },
+                                 [&](const Advanced&) -> Settlement { return RetryAt{now}; },
                                  [](const Rejected& rejected) -> Settlement { return Dead{rejected.reason}; },
                                  [&](const Retry& retry) -> Settlement {
                                      const auto made = static_cast<std::size_t>(std::max(attempts_made, 1));

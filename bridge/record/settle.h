@@ -18,8 +18,8 @@ struct RetryPolicy {
 /// 1 s, 5 s, 15 s, 1 m, 5 m, 15 m, 1 h, 3 h, 6 h, 12 h, 24 h (DESIGN §8).
 RetryPolicy default_retry_policy();
 
-/// The one place that decides what follows from an attempt. `attempts_made` counts the one just ended;
-/// `random` in [0, 1).
+/// The one place that decides what follows from an attempt. `attempts_made` counts the one just ended, and of a
+/// delivery of several steps only those at this step; `random` in [0, 1).
 Settlement settle(const Outcome& outcome, int attempts_made, const RetryPolicy& policy, TimePoint now, double random);
 
 }  // namespace orbridge

@@ -148,7 +148,8 @@ Facts facts_of(const RouteSettings& route) {
                    {"loop.window", shown(route.loop.window)},
                    {"interpolation", shown(route.interpolation)},
                    {"task", shown(route.task)},
-                   {"params", hidden(route.node ? (*route.node)["params"].fingerprint() : "")}};
+                   {"params", hidden(route.node ? (*route.node)["params"].fingerprint() : "")},
+                   {"steps", hidden(route.node ? (*route.node)["steps"].fingerprint() : "")}};
     for (const auto& condition : route.when) facts["when.payload." + condition.path] = shown(condition.any_of);
     return facts;
 }
@@ -176,6 +177,8 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"store.retention.dead", shown(store.retention_dead)},
             {"store.retention.audit", shown(store.retention_audit)},
             {"store.retention.audit_rows_max", shown_number(store.audit_rows_max)},
+            {"store.runs.bytes_max (after a restart)", shown_size(store.runs_bytes_max)},
+            {"store.runs.params_bytes_max (after a restart)", shown_size(store.run_params_bytes_max)},
             {"replay.per_second_start", shown_number(settings.replay.per_second_start)},
             {"replay.per_second_max", shown_number(settings.replay.per_second_max)},
             {"replay.doubles_every", shown(settings.replay.doubles_every)},
@@ -189,6 +192,7 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"routes, in order", shown(routes)},
             {"adapters.folders", shown(settings.adapters.folders)},
             {"adapters.allow", shown(settings.adapters.allow)},
+            {"adapters.step_data_bytes_max", shown_size(settings.adapters.step_data_bytes_max)},
             {"admin.token", hidden(settings.admin_token)},
             {"credentials.key", hidden(settings.credentials.keys)},
             {"credentials.rows_max", shown_number(static_cast<std::int64_t>(settings.credentials.rows_max))},

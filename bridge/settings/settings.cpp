@@ -65,6 +65,10 @@ StoreSettings read_store(const ConfigNode& root) {
     store.retention_snapshots = retention.duration("snapshots", store.retention_snapshots, 1h, days{3650});
     store.snapshots_max = retention.integer("snapshots_max", store.snapshots_max, 100, 1'000'000'000);
     retention.done();
+    const auto runs = node["runs"];
+    store.runs_bytes_max = runs.size("bytes_max", store.runs_bytes_max, 0, 4096 * kMiB);
+    store.run_params_bytes_max = runs.size("params_bytes_max", store.run_params_bytes_max, 64, kMiB);
+    runs.done();
     store.old_state_bytes_max = node.size("old_object_bytes_max", store.old_state_bytes_max, 0, 16 * kMiB);
     node.done();
     return store;
@@ -174,6 +178,7 @@ AdapterSettings read_adapters(const ConfigNode& root) {
         }
     }
     adapters.allow = node.texts("allow", {});
+    adapters.step_data_bytes_max = node.size("step_data_bytes_max", adapters.step_data_bytes_max, kKiB, 4 * kMiB);
     node.done();
     return adapters;
 }

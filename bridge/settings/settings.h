@@ -46,6 +46,8 @@ struct StoreSettings {
     milliseconds retention_snapshots{std::chrono::days{30}};  ///< of a subject nobody changes or reads
     std::int64_t snapshots_max = 1'000'000;
     std::size_t old_state_bytes_max = 64 << 10;  ///< `old_object_bytes_max`: larger ones are not kept with an update
+    std::size_t runs_bytes_max = 16 << 20;       ///< of the history of tasks' runs: the oldest go; 0: none is kept
+    std::size_t run_params_bytes_max = 4 << 10;  ///< kept of one run's parameters
 };
 
 /// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
@@ -142,8 +144,9 @@ struct SourceSettings {
 
 /// Where adapter files are, and where requests may go whose address is not from the configuration.
 struct AdapterSettings {
-    std::vector<std::string> folders;  ///< absolute; those that come with the program first
-    std::vector<std::string> allow;    ///< hosts and blocks besides public addresses
+    std::vector<std::string> folders;             ///< absolute; those that come with the program first
+    std::vector<std::string> allow;               ///< hosts and blocks besides public addresses
+    std::size_t step_data_bytes_max = 256 << 10;  ///< of what the steps of one delivery bring, kept until it ends
 };
 
 struct TargetSettings {
@@ -188,7 +191,7 @@ struct RouteSettings {
     LoopSettings loop{};
     std::string interpolation;         ///< Windmill: neutralise, refuse, pass; empty: as the target says
     std::string task;                  ///< of the targets' adapter, instead of the one that the target names
-    std::optional<ConfigNode> node{};  ///< its `params` are read with the targets'
+    std::optional<ConfigNode> node{};  ///< its `params` and `steps` are read with the targets'
 };
 
 /// Leased subscribers. Without the section there are none, and the lease API answers 404.

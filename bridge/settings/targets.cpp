@@ -155,7 +155,8 @@ RouteSettings read_route(const ConfigNode& node, const std::vector<SourceSetting
     route.loop = read_loop(node["loop"]);
     route.interpolation = node.word("interpolation", {"neutralise", "refuse", "pass"}, "");
     route.task = node.text("task", "");
-    (void)node["params"];  // read with the target's adapter
+    (void)node["params"];  // read with the target's adapter, as …
+    (void)node["steps"];
     route.node = node;
     node.done();
     return route;

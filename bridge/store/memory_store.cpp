@@ -279,6 +279,19 @@ Result<std::uint64_t> MemoryStore::prune_snapshots(const SnapshotRetention& rete
 
 // ---- erase
 
+namespace {
+
+bool names(const RunRow& run, const std::string& subject) {
+    return run.params.find(subject) != std::string::npos || run.message.find(subject) != std::string::npos;
+}
+
+void blank(RunRow& run) {
+    run.params = "null";
+    run.message.clear();
+}
+
+}  // namespace
+
 void MemoryStore::erase_event(State& state, StoredEvent& stored, TimePoint now, Erasure& erasure) {
     for (int number = stored.deliveries - 1; number >= 0; --number) {  // the last first: none is promoted
         auto& delivery = state.deliveries.at({stored.event.sequence, number});
@@ -288,7 +301,10 @@ void MemoryStore::erase_event(State& state, StoredEvent& stored, TimePoint now, 
         }
         if (!delivery.reason.empty()) delivery.reason = "erased";
         delivery.asked.mark.clear();
-        for (auto& attempt : delivery.attempts) attempt.reason = attempt.answer = "";
+        for (auto& attempt : delivery.attempts) attempt.reason = attempt.answer = attempt.message = "";
+        delivery.progress = {};
+        for (auto& run : state.runs)
+            if (run.delivery == delivery.asked.id.value) blank(run);
         const auto job = state.jobs.find(delivery.asked.id);
         if (job == state.jobs.end()) continue;
         job->second.result.clear();
@@ -338,6 +354,8 @@ Result<Erasure> MemoryStore::erase(const ErasureOrder& order, TimePoint now) {
             if (row.subject == order.subject) row.subject = erasure.name;
             row.detail = "{}";
         }
+        for (auto& run : state.runs)
+            if (!order.dry_run && names(run, order.subject)) blank(run);
         if (!order.dry_run)
             for (const auto& place : places) remove_snapshot(state, place);
         return erasure;
@@ -514,7 +532,7 @@ Claim MemoryStore::hand_out(State& state, const Place& place, TimePoint until) {
     delivery.until = until;
     const auto& asked = delivery.asked;
     return {{asked.id, asked.target, state.events.at(place.first).event, delivery.attempts_made, delivery.unclear,
-             asked.replayed, asked.mark, state.events.at(place.first).difference},
+             asked.replayed, asked.mark, state.events.at(place.first).difference, delivery.progress},
             asked.route,
             delivery.token,
             until};
@@ -540,8 +558,14 @@ Result<std::vector<bool>> MemoryStore::settle(const std::vector<Settle>& settles
     });
 }
 
-void MemoryStore::record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now) {
+void MemoryStore::record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now) const {
     delivery.token = 0;
+    if (settle.progress) delivery.progress = *settle.progress;
+    if (settle.run) {
+        auto run = *settle.run;
+        run.delivery = delivery.asked.id.value;
+        keep_run(state, run);
+    }
     delivery.unclear = settle.unclear;
     auto attempt = settle.attempt;
     attempt.number = ++delivery.attempts_made;
@@ -839,6 +863,7 @@ void MemoryStore::remove(State& state, std::uint64_t sequence) {
     for (int number = 0; number < stored.deliveries; ++number) {
         const auto found = state.deliveries.find({sequence, number});
         state.jobs.erase(found->second.asked.id);
+        std::erase_if(state.runs, [&](const RunRow& run) { return run.delivery == found->second.asked.id.value; });
         state.delivery_ids.erase(found->second.asked.id);
         state.deliveries.erase(found);
     }

@@ -18,6 +18,11 @@ class MemoryStore : public Store {
 public:
     explicit MemoryStore(milliseconds twin_window = milliseconds{120'000}, std::size_t old_state_bytes_max = 64 << 10)
         : twin_window_(twin_window), old_state_bytes_max_(old_state_bytes_max) {}
+    /// Before anything is stored.
+    void limit_runs(std::size_t bytes_max, std::size_t params_bytes_max) {
+        runs_bytes_max_ = bytes_max;
+        run_params_bytes_max_ = params_bytes_max;
+    }
 
     using Store::accept;
     using Store::remap;
@@ -78,6 +83,9 @@ public:
     Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
     Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
 
+    Status add_runs(const std::vector<RunRow>& rows) override;
+    Result<std::vector<RunRow>> runs(const RunQuery& query) override;
+
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) override;
     Result<Erasure> erase(const ErasureOrder& order, TimePoint now) override;
@@ -112,6 +120,7 @@ private:
         std::uint64_t token = 0;  ///< of its holder; 0: nobody
         TimePoint until{};
         std::vector<Attempt> attempts;
+        Progress progress{};
     };
     struct State {
         std::uint64_t last_sequence = 0, last_token = 0;
@@ -133,6 +142,8 @@ private:
         std::map<std::string, CredentialRow> credentials;  ///< by id
         std::uint64_t last_audit = 0;
         std::vector<AuditRow> audit;
+        std::uint64_t last_run = 0;
+        std::vector<RunRow> runs;
         std::map<std::pair<std::string, Intake>, IntakeHeard> heard;
     };
 
@@ -153,7 +164,8 @@ private:
     std::optional<EventId> find_duplicate(State& state, const NewEvent& event) const;
     static StoredDelivery* held(State& state, const Claim& claim, TimePoint now);
     static Claim hand_out(State& state, const Place& place, TimePoint until);
-    static void record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now);
+    void record(State& state, StoredDelivery& delivery, const Settle& settle, TimePoint now) const;
+    void keep_run(State& state, const RunRow& row) const;
     static void end(State& state, StoredDelivery& delivery, DeliveryState as, const std::string& reason, TimePoint now);
     static DeliveryRow row_of(const State& state, const Place& place, const StoredDelivery& delivery);
     static bool removable(const State& state, const StoredEvent& event, const RetentionPolicy& policy, TimePoint now);
@@ -161,6 +173,8 @@ private:
 
     const milliseconds twin_window_;
     const std::size_t old_state_bytes_max_;
+    std::size_t runs_bytes_max_ = 16 << 20;
+    std::size_t run_params_bytes_max_ = 4 << 10;
     Guarded<State> state_;
 };
 

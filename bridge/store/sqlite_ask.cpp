@@ -65,7 +65,8 @@ constexpr const char* kOpenDeliveries = ORBRIDGE_DELIVERY_COLUMNS
     " WHERE" ORBRIDGE_DELIVERY_FILTER ORBRIDGE_NEWEST_FIRST;
 
 constexpr const char* kAttempts =
-    "SELECT a.number, a.started_at, a.duration, a.status, a.outcome, a.reason, a.answer FROM deliveries d"
+    "SELECT a.number, a.started_at, a.duration, a.status, a.outcome, a.reason, a.answer, a.task, a.step,"
+    " a.message FROM deliveries d"
     " JOIN attempts a ON a.delivery = d.seq WHERE d.id = ? ORDER BY a.number";
 // A delivery that was never tried is due since it was created, so the first due and the first of those
 // tried before are the only two that can be the oldest.
@@ -277,7 +278,8 @@ Result<std::vector<Attempt>> SqliteStore::attempts(const DeliveryId& id) {
             if (!key) return attempts;
             for (auto cursor = db.run(kAttempts, Blob{key->view()}); cursor.next();) {
                 attempts.push_back({cursor->small(0), rows::time(cursor->integer(1)), milliseconds{cursor->integer(2)},
-                                    cursor->small(3), cursor->text(4), cursor->text(5), cursor->text(6)});
+                                    cursor->small(3), cursor->text(4), cursor->text(5), cursor->text(6),
+                                    cursor->text(7), cursor->text(8), cursor->text(9)});
             }
             return attempts;
         });

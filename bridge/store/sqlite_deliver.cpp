@@ -26,8 +26,9 @@ constexpr const char* kFirstDue =
     "SELECT due_at FROM deliveries INDEXED BY deliveries_due WHERE state = 0 AND target = ? ORDER BY due_at LIMIT 1";
 constexpr const char* kLoad = "SELECT " ORBRIDGE_EVENT_COLUMNS
                               ", d.id, d.route, d.order_key, d.attempts, d.unclear, d.replayed, d.mark, x.before,"
-                              " x.changed FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
+                              " x.changed, p.done, p.attempts FROM deliveries d JOIN events e ON e.seq = d.seq / 65536"
                               " LEFT JOIN differences x ON x.event = e.seq"
+                              " LEFT JOIN progress p ON p.delivery = d.seq"
                               " WHERE d.seq = ? AND d.state = 0";
 constexpr const char* kEnd =
     "UPDATE deliveries SET state = ?2, ended_at = ?3, attempts = ?4, unclear = ?5, reason = ?6, reference = ?7"
@@ -36,8 +37,10 @@ constexpr const char* kRetry =
     "UPDATE deliveries SET due_at = ?2, attempts = ?3, unclear = ?4, reason = ?5 WHERE seq = ?1 AND state = 0";
 // Replaces its like: what was undone after a failed sync may yet be found in the log when the file is reopened.
 constexpr const char* kInsertAttempt =
-    "INSERT OR REPLACE INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT OR REPLACE INTO attempts (delivery, number, started_at, duration, status, outcome, reason, answer, task,"
+    " step, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kAdvance = "INSERT OR REPLACE INTO progress (delivery, attempts, done) VALUES (?, ?, ?)";
+constexpr const char* kRemoveProgress = "DELETE FROM progress WHERE delivery = ?";
 constexpr const char* kInsertJob =
     "INSERT INTO jobs (delivery, target, job, state, result, checks, next_check_at)"
     " VALUES (?, ?, ?, 'waiting', '', 0, ?) ON CONFLICT DO NOTHING";
@@ -66,7 +69,17 @@ void record_attempt(Database& db, std::int64_t seq, const Settle& settle) {
     const auto& attempt = settle.attempt;
     db.exec(kInsertAttempt, seq, settle.claim.delivery.attempts_made + 1, ms(attempt.started_at),
             std::int64_t{attempt.duration.count()}, attempt.status, std::string_view(attempt.outcome),
-            std::string_view(attempt.reason), Blob{std::string_view(attempt.answer).substr(0, kAnswerBytesMax)});
+            std::string_view(attempt.reason), Blob{std::string_view(attempt.answer).substr(0, kAnswerBytesMax)},
+            std::string_view(attempt.task), std::string_view(attempt.step), std::string_view(attempt.message));
+}
+
+/// How far a delivery of several steps has come; what has ended needs it no more.
+void record_progress(Database& db, std::int64_t seq, const Settle& settle) {
+    if (settle.progress) {
+        db.exec(kAdvance, seq, settle.progress->attempts, std::string_view(settle.progress->done));
+    } else if (settle.claim.delivery.progress.attempts > 0 && !std::holds_alternative<RetryAt>(settle.settlement)) {
+        db.exec(kRemoveProgress, seq);
+    }
 }
 
 /// False: the delivery is not open any more.
@@ -93,9 +106,12 @@ std::optional<DeliveryState> state_after(const Settlement& settlement) {
     return std::nullopt;
 }
 
-bool record(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now, TallyChange& change) {
+bool record(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now,
+            const rows::RunLimits& runs, TallyChange& change) {
     if (!record_settlement(db, hold, settle, now)) return false;
     record_attempt(db, hold.delivery, settle);
+    record_progress(db, hold.delivery, settle);
+    if (settle.run) rows::keep_run(db, *settle.run, hold.delivery, runs);
     const auto& target = settle.claim.delivery.target;
     if (settle.follow_job)
         db.exec(kInsertJob, hold.delivery, std::string_view(target.value), std::string_view(settle.reference), ms(now));
@@ -246,6 +262,8 @@ std::optional<Claim> SqliteStore::load_claim(Database& db, const TargetId& targe
     claim.delivery.mark = row.text(rows::kEventColumns + 6);
     if (!row.is_null(rows::kEventColumns + 8))
         claim.delivery.difference = Difference{row.text(rows::kEventColumns + 7), row.text(rows::kEventColumns + 8)};
+    if (!row.is_null(rows::kEventColumns + 9))
+        claim.delivery.progress = {row.text(rows::kEventColumns + 9), row.small(rows::kEventColumns + 10)};
     return claim;
 }
 
@@ -256,7 +274,7 @@ Result<std::vector<bool>> SqliteStore::settle(const std::vector<Settle>& settles
     auto work = [&](Database& db) -> Status {
         change.clear();
         for (std::size_t i = 0; i < settles.size(); ++i)
-            recorded[i] = holds[i].token != 0 && record(db, holds[i], settles[i], now, change);
+            recorded[i] = holds[i].token != 0 && record(db, holds[i], settles[i], now, run_limits_, change);
         return Ok{};
     };
     const bool any = std::any_of(holds.begin(), holds.end(), [](const auto& hold) { return hold.token != 0; });

@@ -37,7 +37,12 @@ constexpr const char* kEnd = "UPDATE deliveries SET state = 5, ended_at = ?2 WHE
 constexpr const char* kBlankDeliveries =
     "UPDATE deliveries SET reason = iif(reason <> '' OR (state = 5 AND ended_at = ?3), 'erased', ''), mark = ''"
     " WHERE seq BETWEEN ?1 AND ?2";
-constexpr const char* kBlankAttempts = "UPDATE attempts SET reason = '', answer = x'' WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kBlankAttempts =
+    "UPDATE attempts SET reason = '', answer = x'', message = '' WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kRemoveProgress = "DELETE FROM progress WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kBlankRuns = "UPDATE runs SET params = 'null', message = '' WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kBlankRunsNaming =
+    "UPDATE runs SET params = 'null', message = '' WHERE instr(params, ?1) > 0 OR instr(message, ?1) > 0";
 constexpr const char* kBlankJobs =
     "UPDATE jobs SET result = '', state = iif(next_check_at IS NULL, state, 'lost'), next_check_at = NULL"
     " WHERE delivery BETWEEN ? AND ?";
@@ -167,6 +172,8 @@ struct SqliteStore::Erasing {
         end_open(db, event);
         db.exec(kBlankDeliveries, first_of(event), last_of(event), ms(now));
         done.attempts += static_cast<std::uint64_t>(db.exec(kBlankAttempts, first_of(event), last_of(event)));
+        db.exec(kRemoveProgress, first_of(event), last_of(event));
+        db.exec(kBlankRuns, first_of(event), last_of(event));
         done.jobs += static_cast<std::uint64_t>(db.exec(kBlankJobs, first_of(event), last_of(event)));
         db.exec(kRemoveHeaders, event);
         db.exec(kRemoveDifference, event);
@@ -180,6 +187,7 @@ struct SqliteStore::Erasing {
             rows::raise_floor(db, source, version);
             ++done.snapshots;
         }
+        db.exec(kBlankRunsNaming, std::string_view(order.subject));
         for (const auto number : audit) {
             db.exec(kBlankAudit, number, std::string_view(order.subject), std::string_view(name));
             ++done.audit;

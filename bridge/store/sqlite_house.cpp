@@ -40,6 +40,8 @@ constexpr const char* kKept =
     " (state <= 1 OR ended_at >= CASE state WHEN 3 THEN ?4 ELSE ?3 END) LIMIT 1";
 constexpr const char* kStatesOf = "SELECT target, state FROM deliveries WHERE seq BETWEEN ? AND ?";
 constexpr const char* kRemoveAttempts = "DELETE FROM attempts WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kRemoveProgress = "DELETE FROM progress WHERE delivery BETWEEN ? AND ?";
+constexpr const char* kRemoveRuns = "DELETE FROM runs WHERE delivery BETWEEN ? AND ?";
 constexpr const char* kRemoveJobs = "DELETE FROM jobs WHERE delivery BETWEEN ? AND ?";
 constexpr const char* kRemoveDeliveries = "DELETE FROM deliveries WHERE seq BETWEEN ? AND ?";
 constexpr const char* kRemoveTwins = "DELETE FROM twins WHERE event = ?";
@@ -89,6 +91,8 @@ void remove_event(Database& db, std::int64_t event, TallyChange& change) {
             {{cursor->text(0)}, rows::shown(static_cast<rows::State>(cursor->small(1))), std::nullopt});
     }
     db.exec(kRemoveAttempts, range.first, range.last);
+    db.exec(kRemoveProgress, range.first, range.last);
+    db.exec(kRemoveRuns, range.first, range.last);
     db.exec(kRemoveJobs, range.first, range.last);
     db.exec(kRemoveDeliveries, range.first, range.last);
     db.exec(kRemoveTwins, event);

@@ -52,6 +52,14 @@ inline void raise_floor(Database& db, std::string_view source, std::int64_t vers
     db.exec(kRaise, source, version);
 }
 
+/// How large the history of runs may be.
+struct RunLimits {
+    std::size_t bytes_max = 0, params_bytes_max = 0;
+};
+
+/// Adds a run, and removes the oldest that are too many by it. `delivery`: its seq; 0: by hand.
+void keep_run(Database& db, const RunRow& given, std::int64_t delivery, const RunLimits& limits);
+
 /// Columns that read_event expects, in this order.
 #define ORBRIDGE_EVENT_COLUMNS                                                                               \
     "e.seq, e.id, e.state, e.intake, e.source, e.class, e.channel, e.event_name, e.subject, e.occurred_at, " \

@@ -90,6 +90,7 @@ SqliteStore::SqliteStore(FileLock lock, std::unique_ptr<LogVfs> log_vfs, std::un
       opened_at_(opened_at),
       twin_window_(settings.twin_window),
       old_state_bytes_max_(settings.old_state_bytes_max),
+      run_limits_{settings.runs_bytes_max, settings.run_params_bytes_max},
       log_vfs_(std::move(log_vfs)),
       db_(load(std::move(db))),
       readers_(settings.path, kReaders, vfs),

@@ -18,6 +18,7 @@
 #include "bridge/store/log_vfs.h"
 #include "bridge/store/readers.h"
 #include "bridge/store/sqlite.h"
+#include "bridge/store/sqlite_rows.h"
 #include "bridge/store/store.h"
 #include "bridge/store/tally.h"
 
@@ -102,6 +103,9 @@ public:
     Status add_audit(const AuditRow& row) override;
     Result<std::vector<AuditRow>> audit(const AuditQuery& query) override;
     Result<std::uint64_t> prune_audit(const AuditRetention& retention, TimePoint now, int limit) override;
+
+    Status add_runs(const std::vector<RunRow>& rows) override;
+    Result<std::vector<RunRow>> runs(const RunQuery& query) override;
 
     Result<std::uint64_t> prune(const RetentionPolicy& policy, TimePoint now, int limit) override;
     Result<std::uint64_t> prune_snapshots(const SnapshotRetention& retention, TimePoint now, int limit) override;
@@ -218,6 +222,7 @@ private:
     const TimePoint opened_at_;
     const milliseconds twin_window_;
     const std::size_t old_state_bytes_max_;
+    const rows::RunLimits run_limits_;
     mutable Guarded<ClaimTable> claims_;
     Guarded<Fresh> fresh_;
     Tally tally_;

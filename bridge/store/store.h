@@ -16,6 +16,7 @@
 #include "bridge/core/result.h"
 #include "bridge/store/audit.h"
 #include "bridge/store/credential.h"
+#include "bridge/store/run.h"
 #include "bridge/store/snapshot.h"
 #include "bridge/store/subscription.h"
 
@@ -116,6 +117,8 @@ struct Settle {
     bool unclear = false;     ///< becomes Delivery::unclear of the next attempt
     std::string reference;    ///< Delivered::reference
     bool follow_job = false;  ///< delivered, and its job's result is wanted: creates a FollowedJob due at once
+    std::optional<Progress> progress{};  ///< a step is done: becomes Delivery::progress
+    std::optional<RunRow> run{};         ///< for the history of runs; its delivery is this one
 };
 
 /// A job that a delivery started and whose result is wanted (Windmill, `follow: true`).
@@ -382,6 +385,13 @@ public:
     virtual Status add_audit(const AuditRow& row) = 0;
     /// Newest first.
     virtual Result<std::vector<AuditRow>> audit(const AuditQuery& query) = 0;
+
+    // ---- runs of tasks
+
+    /// Of none that a settle() tells. `number` is ignored.
+    virtual Status add_runs(const std::vector<RunRow>& rows) = 0;
+    /// Newest first.
+    virtual Result<std::vector<RunRow>> runs(const RunQuery& query) = 0;
 
     // ---- keep house
 

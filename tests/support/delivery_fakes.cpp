@@ -58,6 +58,8 @@ Result<std::vector<bool>> DeliveryStore::settle(const std::vector<Settle>& settl
         row->follow = settle.follow_job;
         row->delivery.unclear = settle.unclear;
         row->delivery.attempts_made += 1;
+        if (settle.progress) row->delivery.progress = *settle.progress;
+        if (settle.run) row->runs.push_back(*settle.run);
         std::visit(
             Overloaded{[&](const Finished&) { row->state = "delivered"; }, [&](const Dead&) { row->state = "dead"; },
                        [&](const RetryAt& retry) { row->due = retry.due; }},

@@ -131,6 +131,7 @@ public:
         std::string state = "pending";
         std::uint64_t token = 0;  ///< 0: in nobody's hands
         std::vector<Attempt> attempts{};
+        std::vector<RunRow> runs{};
         std::string reference{};
         bool follow = false;
     };

@@ -7,7 +7,8 @@
 
 namespace orbridge::testing {
 
-/// A store, for fakes to derive from, that has no subscriptions, no tokens, no credentials, no audit and no size.
+/// A store, for fakes to derive from, that has no subscriptions, no tokens, no credentials, no audit, no runs and no
+/// size.
 class NoSubscriptions : public Store {
 public:
     Result<std::vector<Subscription>> subscriptions() override { return std::vector<Subscription>{}; }
@@ -23,6 +24,8 @@ public:
     Status add_audit(const AuditRow&) override { return Ok{}; }
     Result<std::vector<AuditRow>> audit(const AuditQuery&) override { return std::vector<AuditRow>{}; }
     Result<std::uint64_t> prune_audit(const AuditRetention&, TimePoint, int) override { return std::uint64_t{0}; }
+    Status add_runs(const std::vector<RunRow>&) override { return Ok{}; }
+    Result<std::vector<RunRow>> runs(const RunQuery&) override { return std::vector<RunRow>{}; }
     Result<std::optional<Snapshot>> snapshot(const SourceId&, const std::string&) override {
         return std::optional<Snapshot>{};
     }

@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "adapters/chain/recipe.h"
 #include "adapters/registry.h"
 #include "bridge/adapt/loader.h"
 #include "tests/support/delivery_fakes.h"
@@ -113,6 +114,38 @@ BOOST_AUTO_TEST_CASE(T1_a_delivery_is_a_run_of_its_task_with_checked_parameters)
     BOOST_TEST(seen.config == R"({"host":"db.example"})");
     BOOST_TEST(seen.id == "0190-d");
     BOOST_CHECK(seen.left > 0ms && seen.left <= 3s);
+}
+
+BOOST_AUTO_TEST_CASE(T3_a_step_of_a_chain_may_need_a_thread) {
+    Rig rig;
+    const std::shared_ptr<const Recipe> recipe(&*rig.recipe, [](const Recipe*) {});  // the rig keeps it
+    KnownNames known;
+    known.add("steps.first.data", true);
+    const auto step = [&](const std::string& name, const std::string& statement) {
+        const auto node = ConfigNode::parse("{statement: \"" + statement + "\"}", "t.yaml", rig.complaints);
+        return chain::Step{
+            name, {"there"}, recipe, &*rig.recipe, rig.recipe->use().task("execute"), read_tree(node, known)};
+    };
+    chain::ChainSettings settings{.steps = {step("first", "SELECT 1"), step("second", "n is {{steps.first.data.n}}")}};
+    const chain::ChainRecipe steps(std::move(settings));
+    BOOST_TEST(rig.complaints.empty());
+    BOOST_TEST(steps.blocks("r"));
+    Delivery delivery;
+    delivery.id = {"0190-d"};
+    const auto first = steps.for_attempt(delivery, "r")->perform(delivery, "r", rig.transport, {});
+    BOOST_REQUIRE(as<Advanced>(first));
+    BOOST_TEST(as<Advanced>(first)->message == "Done");
+    delivery.progress.done = as<Advanced>(first)->done;
+    rig.script.end = {.is = Is::Timeout, .message = "no end", .unclear = true};
+    const auto attempt = steps.for_attempt(delivery, "r");
+    BOOST_TEST(attempt->blocks("r"));
+    const auto second = attempt->perform(delivery, "r", rig.transport, {});
+    BOOST_REQUIRE(as<Retry>(second));
+    BOOST_TEST((as<Retry>(second)->reason == "step second: no end" && as<Retry>(second)->unclear));
+    BOOST_REQUIRE(rig.script.seen.size() == 2U);
+    BOOST_TEST((rig.script.seen[0].id == "0190-d:first" && rig.script.seen[1].id == "0190-d:second"));
+    BOOST_TEST(rig.script.seen[1].params == R"({"statement":"n is 1"})");
+    BOOST_TEST((attempt->run()->step == "second" && attempt->run()->task == "execute"));
 }
 
 BOOST_AUTO_TEST_CASE(T4_what_a_run_came_to_decides_what_becomes_of_the_delivery) {

@@ -228,7 +228,7 @@ log: {level: loud}
            "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
            "c.yaml:25:12: routes[2].name: another route has this name",
            "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
-           "when, to, order, coalesce, backfilled, loop, interpolation, task, params)",
+           "when, to, order, coalesce, backfilled, loop, interpolation, task, params, steps)",
            "c.yaml:26:14: log.level: `loud` is not one of: debug, info, warning, error"});
 }
 
