@@ -185,8 +185,8 @@ class StandIn:
     def get(self, path):
         return json.loads(call("GET", self.url + path)[2])
 
-    def post(self, path, body):
-        status, _, text = call("POST", self.url + path, body, {"Content-Type": "application/json"})
+    def post(self, path, body, timeout=30):
+        status, _, text = call("POST", self.url + path, body, {"Content-Type": "application/json"}, timeout)
         assert status < 300, f"{path}: {status} {text}"
         return json.loads(text or "null")
 
