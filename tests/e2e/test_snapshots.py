@@ -272,7 +272,7 @@ class Snapshots(unittest.TestCase):
             return False
         sockets = [wait_there() for _ in range(readers)]
         until("all wait", all_wait)
-        self.assertLessEqual(self.threads(), before + 4)  # `threads_max`
+        self.assertLessEqual(self.threads(), before + 16)  # `threads_max`, and those that take in events
         # Meanwhile everybody else is served, and only who waits for the changed subject is told.
         self.push({"id": "2", "a": 1})
         self.assertEqual(self.read("thing:a/2")[2]["version"], 1)
