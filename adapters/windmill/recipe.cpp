@@ -17,10 +17,24 @@ std::string run_url_of(const Runnable& runnable) {
     return runnable.run_url() + '?' + (runnable.query.empty() ? "" : runnable.query + '&') + "job_id=";
 }
 
+Mask mask_of(const Secret& token) {
+    Mask mask;
+    mask.add(token.reveal());
+    return mask;
+}
+
 }  // namespace
 
 WindmillRecipe::WindmillRecipe(WindmillSettings settings, Counted counted)
-    : settings_(std::move(settings)), counted_(std::move(counted)), run_url_(run_url_of(settings_.runnable)) {}
+    : settings_(std::move(settings)),
+      mask_(mask_of(settings_.token)),
+      counted_(std::move(counted)),
+      run_url_(run_url_of(settings_.runnable)) {}
+
+HttpResponse WindmillRecipe::masked(HttpResponse response) const {
+    response.body = mask_(std::move(response.body));
+    return response;
+}
 
 Result<HttpRequest> WindmillRecipe::request_for(const Delivery& delivery, const std::string& route) const {
     const auto own = settings_.by_route.find(route);
@@ -40,7 +54,7 @@ Result<HttpRequest> WindmillRecipe::request_for(const Delivery& delivery, const 
 }
 
 Outcome WindmillRecipe::outcome_of(const Delivery& delivery, const HttpResponse& response) const {
-    return read_run_answer(delivery.id.value, response);
+    return read_run_answer(delivery.id.value, masked(response));
 }
 
 HttpRequest WindmillRecipe::get(std::string url) const {
@@ -82,9 +96,13 @@ std::optional<HttpRequest> WindmillRecipe::follow_request(const FollowedJob& job
 }
 
 FollowedJob WindmillRecipe::followed(FollowedJob job, const HttpResponse& response) const {
-    return read_job_answer(std::move(job), response);
+    return read_job_answer(std::move(job), masked(response));
 }
 
-std::vector<TestStep> WindmillRecipe::test(Transport& transport) const { return check_target(settings_, transport); }
+std::vector<TestStep> WindmillRecipe::test(Transport& transport) const {
+    auto steps = check_target(settings_, transport);
+    for (auto& step : steps) step.detail = mask_(std::move(step.detail));
+    return steps;
+}
 
 }  // namespace orbridge::windmill

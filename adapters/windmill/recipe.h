@@ -5,9 +5,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapters/windmill/settings.h"
+#include "bridge/adapt/mask.h"
 #include "bridge/deliver/recipe.h"
 
 namespace orbridge::windmill {
@@ -30,12 +32,16 @@ public:
     std::optional<HttpRequest> follow_request(const FollowedJob& job) const override;
     FollowedJob followed(FollowedJob job, const HttpResponse& response) const override;
 
+    std::string shown(std::string text) const override { return mask_(std::move(text)); }
     std::vector<TestStep> test(Transport& transport) const override;
 
 private:
+    /// The answer without the token, which it may repeat.
+    HttpResponse masked(HttpResponse response) const;
     HttpRequest get(std::string url) const;
 
     const WindmillSettings settings_;
+    const Mask mask_;
     const Counted counted_;
     const std::string run_url_;  ///< up to the job's id
 };

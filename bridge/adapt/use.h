@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bridge/adapt/adapter.h"
+#include "bridge/adapt/mask.h"
 #include "bridge/core/delivery.h"
 #include "bridge/credentials/book.h"
 #include "bridge/deliver/recipe.h"
@@ -19,20 +20,6 @@ namespace orbridge {
 struct CredentialAccess {
     std::function<Result<HeldCredential>(const CredentialName&)> values{};
     std::function<void(const HeldCredential&, bool valid, const std::string& message)> report{};
-};
-
-/// Texts that must not be shown: they, and what they look like in a URL, in JSON and in Base64, become `***`.
-class Mask {
-public:
-    /// The values that are secret by their declaration.
-    Mask(const Fields& fields, const Json& values);
-    Mask() = default;
-    /// What else holds secrets, such as user and password together.
-    void add(const std::string& secret);
-    std::string operator()(std::string text) const;
-
-private:
-    std::vector<std::string> secrets_;  ///< the longest first
 };
 
 /// What a task came to, for people and for the steps behind it (integrations.md I8).

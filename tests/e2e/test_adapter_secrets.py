@@ -104,7 +104,8 @@ class Secrets(Base):
             task, params = next(case for case in cases_of(name) if case[0])
             targets[name] = own | {"task": task, "params": params, "credentials": filled(values, name, self.fake.url)}
             targets[name + "-stored"] = own | {"task": task, "params": params, "credentials": name}
-        self.start(targets, [{"channel": "Object", "to": list(targets)}], allow="127.0.0.0/8")
+        native = {"adapter": "windmill", "url": "{fake}/api/w/main/jobs/run/p/f/a/b", "token": "S3CR3T-native-k9", "retry": {"schedule": []}}
+        self.start(targets | {"native": native}, [{"channel": "Object", "to": [*targets, "native"]}], allow="127.0.0.0/8")
         answers = []
         for name, (adapter, _, values) in TARGETS.items():
             status, answer = self.store(adapter, name, filled(values, name + "-stored", self.fake.url))
@@ -127,6 +128,7 @@ class Secrets(Base):
                 body = {"credentials": filled(values, name, self.fake.url), "config": json.loads(json.dumps(more.get("config", {})).replace("{fake}", self.fake.url))}
                 if "base_url" not in more:
                     answers.append(self.bridge.api(f"/api/v1/adapters/{adapter}/test", "POST", body)[1])
+            answers.append(self.bridge.api("/api/v1/targets/native/test", "POST", {})[1])
             if status.startswith("400"):
                 self.send_event()
         for row in self.bridge.api("/api/v1/credentials")[1]["credentials"]:
