@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "adapters/windmill/settings.h"
-#include "bridge/adapt/mask.h"
+#include "bridge/core/mask.h"
 #include "bridge/deliver/recipe.h"
 
 namespace orbridge::windmill {

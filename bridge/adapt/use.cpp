@@ -66,6 +66,16 @@ std::string values_with_defaults(const Fields& fields, const std::string& json) 
 
 }  // namespace
 
+Mask mask_of(const Fields& fields, const Json& values) {
+    Mask mask;
+    for (const auto& field : fields) {
+        if (!field.secret()) continue;
+        const auto value = values[field.name];
+        if (value.present()) mask.add(value.string().value_or(std::string(value.raw())));
+    }
+    return mask;
+}
+
 // ---- what the configuration says
 
 AdapterUse::AdapterUse(const TargetSettings& target, const std::vector<RouteSettings>& routes,
@@ -236,7 +246,7 @@ Result<AdapterUse::Ready> AdapterUse::ready_with(const Secret& credentials) cons
     if (auto set = made.scope.set("credentials", text); !set)
         return Error{Error::Kind::Invalid, "the credentials cannot be read"};  // its message might quote them
     if (auto set = made.scope.set("config", config_.empty() ? "{}" : config_); !set) return set.error();
-    made.mask = Mask(adapter_->credentials, made.scope.find("credentials"));
+    made.mask = mask_of(adapter_->credentials, made.scope.find("credentials"));
     return made;
 }
 

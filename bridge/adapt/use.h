@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bridge/adapt/adapter.h"
-#include "bridge/adapt/mask.h"
 #include "bridge/core/delivery.h"
+#include "bridge/core/mask.h"
 #include "bridge/credentials/book.h"
 #include "bridge/deliver/recipe.h"
 #include "bridge/settings/settings.h"
@@ -128,6 +128,9 @@ public:
     /// The adapter's test, with credentials that need not be stored yet. `refused`: it was they that were refused.
     virtual TaskResult try_out(const Secret& credentials, Transport& transport, bool& refused) const = 0;
 };
+
+/// Of the values that are secret by their declaration.
+Mask mask_of(const Fields& fields, const Json& values);
 
 /// The record of an event as templates see it.
 std::string event_json(const Delivery& delivery);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bridge/core/json.h"
+#include "bridge/core/mask.h"
 #include "bridge/settings/config_node.h"
 #include "bridge/settings/pattern.h"
 
@@ -52,7 +53,6 @@ std::string to_text(const std::vector<FieldFault>& faults);
 std::string with_defaults(const Fields& fields, const Json& values);
 /// For people: what is secret by its declaration, or not declared, is `***` (integrations.md K10).
 std::string masked(const Fields& fields, const Json& values);
-constexpr std::string_view kMask = "***";
 
 /// What is kept when somebody who sees masked() changes it: of a secret that is absent or the mask, the old value. A
 /// member that is null is left out (integrations.md K9).

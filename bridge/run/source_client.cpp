@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "bridge/core/mask.h"
 #include "bridge/core/text.h"
 #include "bridge/deliver/retry_after.h"
 
@@ -81,6 +82,32 @@ std::string host_of(std::string_view url) {
     return to_lower(text.substr(0, text.find(':')));
 }
 
+/// What the other side said, which may quote the request: who we are there, and the secret that a registration tells
+/// it.
+std::string without_secrets(const HttpRequest& request, const std::string& said) {
+    Mask mask;
+    for (const auto* name : {"Authorization", "AUTHORIZATION-APP-API"}) {
+        const auto* header = find_header(request.headers, name);
+        if (header == nullptr) continue;
+        const auto shown = header->substr(header->rfind(' ') + 1);  // npos + 1: all of it
+        mask.add(shown);
+        const auto both = from_base64(shown);
+        const auto colon = both ? both->find(':') : std::string::npos;
+        if (colon == std::string::npos) continue;
+        mask.add(*both);
+        mask.add(both->substr(colon + 1));
+    }
+    const auto body = JsonDocument::parse(request.body);
+    if (!body) return mask(said);
+    const auto root = (*body)->root();
+    for (const auto* name : {"secret", "token"}) mask.add(root[name].string().value_or(""));
+    for (const auto& member : root["authData"].members()) {  // that events shall come with
+        const auto value = member.value.string().value_or("");
+        mask.add(value.substr(value.rfind(' ') + 1));
+    }
+    return mask(said);
+}
+
 }  // namespace
 
 SourceAccess access_of(const SourceSettings& settings) {
@@ -109,8 +136,9 @@ HttpRequest source_request(const SourceAccess& access, std::string method, std::
     return request;
 }
 
-std::optional<Trouble> trouble_of(const HttpRequest& request, const HttpResponse& response, const std::string& said) {
+std::optional<Trouble> trouble_of(const HttpRequest& request, const HttpResponse& response, const std::string& quoted) {
     const int status = response.status;
+    const auto said = without_secrets(request, quoted);
     if (status / 100 == 2) return std::nullopt;
     if (status == 429 || status == 503) return busy(request, response, said);
     if (status / 100 == 3) return redirected(request, response);

@@ -10,7 +10,7 @@ import urllib.parse
 
 import jsonschema
 
-from harness import SECRET, binary, call, until
+from harness import ROOT, SECRET, World, binary, call, until
 from test_adapters import CASES, Base
 from test_hostile_sinks import Sink, answer, says
 
@@ -85,7 +85,14 @@ def text_header(said):
     return urllib.parse.quote(said[:2000]).encode()
 
 
-class Secrets(Base):
+class Planted(Base):
+    def look(self, written, where):
+        for form in [b"S3CR3T-", *(base64.b64encode(b"x" * shift + b"S3CR3T-")[4 if shift else 0:-4] for shift in range(3))]:
+            at = written.find(form)
+            self.assertEqual(at, -1, f"{where}: {written[max(0, at - 200):at + 200]}")
+
+
+class Secrets(Planted):
     def cli(self, *words):
         code, out, err = self.bridge.cli(*words)
         return f"{code} {out} {err}"
@@ -168,11 +175,6 @@ class Secrets(Base):
         for file in files:
             self.look(file.read_bytes(), file.name)
 
-    def look(self, written, where):
-        for form in [b"S3CR3T-", *(base64.b64encode(b"x" * shift + b"S3CR3T-")[4 if shift else 0:-4] for shift in range(3))]:
-            at = written.find(form)
-            self.assertEqual(at, -1, f"{where}: {written[max(0, at - 200):at + 200]}")
-
     def test_K1_the_form_of_every_adapter_and_the_bridge_have_the_same_verdict(self):
         self.start({})
         checked = 0
@@ -198,6 +200,30 @@ class Secrets(Base):
     def fitting(self, field):
         validator = jsonschema.Draft202012Validator(field)
         return next(value for value in ("abc", "https://a.example/x", "a@b.example", 5, 0.5, True, {}, [], *field.get("enum", [])) if validator.is_valid(value))
+
+
+class Sources(Planted):
+    def test_K9_a_source_that_quotes_what_it_is_asked_leads_no_secret_anywhere(self):
+        config = """listen: 127.0.0.1:0
+public_url: http://127.0.0.1:1
+store: sqlite:{folder}/orbridge.db
+mappings: [{root}/mappings/openregister.yaml, {root}/mappings/nextcloud.yaml, {root}/mappings/http.yaml]
+sources:
+  api: {{type: http, url: '{fake}/x', token: S3CR3T-bearer, poll: {{interval: 150ms, backoff_max: 150ms, channel: T, items: /data, id: /n}}}}
+  cloud: {{type: openregister, url: '{fake}', user: bot, password: S3CR3T-basic, secret: S3CR3T-hmac, hook_token: S3CR3T-hook, schemas: '*', register: auto}}
+"""
+        for status in ("400 Bad Request", "401 Unauthorized", "500 Oops", "200 OK"):
+            with self.subTest(status), World() as self.world:
+                self.fake.usual = quoting(status)
+                self.bridge = self.world.bridge(config.format(folder=self.world.folder, root=ROOT, fake=self.fake.url)).start()
+                until("registration failed", lambda: "cloud" in self.bridge.log.read_text() and "register" in self.bridge.log.read_text())
+                until("polled", lambda: self.bridge.api("/api/v1/status")[1]["sources"]["api"]["poll"].get("error"))
+                answers = [self.bridge.api("/api/v1/status"), self.bridge.cli("register"), self.bridge.cli("status"),
+                           call("GET", self.bridge.url + "/metrics"), self.bridge.api("/api/v1/audit")]
+                self.look(json.dumps(answers).encode(), "an answer")
+                self.assertEqual(self.bridge.stop(), 0)
+                for file in (*self.world.folder.glob("orbridge.db*"), self.bridge.log):
+                    self.look(file.read_bytes(), file.name)
 
 
 class InUse(Base):

@@ -1,20 +1,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "bridge/core/json.h"
-#include "bridge/credentials/fields.h"
-
 namespace orbridge {
+
+/// What stands for a secret that is not shown.
+constexpr std::string_view kMask = "***";
 
 /// Texts that must not be shown: they, and what they look like in a URL, in JSON and in Base64, become `***`.
 class Mask {
 public:
-    /// The values that are secret by their declaration.
-    Mask(const Fields& fields, const Json& values);
-    Mask() = default;
-    /// What else holds secrets, such as user and password together.
+    /// Short ones are left out: they would be everywhere. Of an address it is the end of its path, the values of its
+    /// query and who logs in, too, but not its host. User and password sent together are one secret more.
     void add(const std::string& secret);
     std::string operator()(std::string text) const;
 

@@ -1,9 +1,10 @@
-#include "bridge/adapt/mask.h"
+#include "bridge/core/mask.h"
 
 #include <algorithm>
 #include <string_view>
 
 #include "bridge/core/http.h"
+#include "bridge/core/json.h"
 #include "bridge/core/text.h"
 
 namespace orbridge {
@@ -51,14 +52,6 @@ std::vector<std::string> telling_parts_of(const std::string& url) {
 }
 
 }  // namespace
-
-Mask::Mask(const Fields& fields, const Json& values) {
-    for (const auto& field : fields) {
-        if (!field.secret()) continue;
-        const auto value = values[field.name];
-        if (value.present()) add(value.string().value_or(std::string(value.raw())));
-    }
-}
 
 void Mask::add(const std::string& secret) {
     if (secret.size() < kMaskedBytesMin) return;
