@@ -1,18 +1,21 @@
-#include <algorithm>
-#include <limits>
-#include <map>
 #include <utility>
 
 #include "bridge/core/text.h"
-#include "bridge/settings/values.h"
+#include "bridge/store/sqlite_packed.h"
 #include "bridge/store/sqlite_rows.h"
+#include "bridge/store/sqlite_snapshot_rows.h"
 #include "bridge/store/sqlite_store.h"
 
 namespace orbridge {
 namespace {
 
+using rows::blob;
 using rows::code;
+using rows::find_id;
+using rows::floor_of;
 using rows::ms;
+using rows::read_snapshot;
+using rows::write_snapshot;
 
 constexpr std::string_view kStoring = "store the event";
 
@@ -24,9 +27,6 @@ constexpr const char* kIdByDedup = "SELECT id FROM events WHERE dedup = ?";
 constexpr const char* kIdByTwinDedup = "SELECT e.id FROM twins t JOIN events e ON e.seq = t.event WHERE t.dedup = ?";
 constexpr const char* kSeqById = "SELECT seq FROM events WHERE id = ?";
 constexpr const char* kInsertHeaders = "INSERT INTO kept_headers (event, headers) VALUES (?, ?)";
-constexpr const char* kRemoveHeaders = "DELETE FROM kept_headers WHERE event = ?";
-constexpr const char* kHeadersOf =
-    "SELECT h.headers FROM events e JOIN kept_headers h ON h.event = e.seq WHERE e.id = ?";
 constexpr const char* kTwin =
     "SELECT seq, id FROM events WHERE twin = ?1 AND received_at BETWEEN ?2 AND ?3 AND seen & ?4 = 0"
     // Polling sees whole objects, as webhooks do: only what schema hooks tell it cannot know again by itself.
@@ -34,13 +34,6 @@ constexpr const char* kTwin =
     " ORDER BY seq LIMIT 1";
 constexpr const char* kTwinSeen = "UPDATE events SET seen = seen | ?2 WHERE seq = ?1";
 constexpr const char* kInsertTwin = "INSERT INTO twins (dedup, event) VALUES (?, ?) ON CONFLICT DO NOTHING";
-constexpr const char* kEventById = "SELECT seq, state FROM events WHERE id = ?";
-constexpr const char* kRemap =
-    "UPDATE events SET state = 0, dedup = coalesce(?2, dedup), twin = ?3, class = ?4, channel = ?5, event_name = ?6,"
-    " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
-constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND seq <> ?";
-// Waits if an open delivery of the same target and key is there already. With a reason it is over already.
-constexpr const char* kKnownDelivery = "SELECT 1 FROM deliveries WHERE id = ?";
 constexpr const char* kInsertDelivery =
     "INSERT INTO deliveries (seq, id, order_key, state, attempts, unclear, replayed, due_at, ended_at, target, route,"
     " reason, reference, mark) VALUES (?1, ?2, ?3, CASE WHEN ?8 <> '' THEN 5 ELSE ?3 IS NOT NULL AND EXISTS (SELECT 1 "
@@ -49,18 +42,12 @@ constexpr const char* kInsertDelivery =
     "'', ?9)";
 constexpr const char* kOpenOfKey = "SELECT seq FROM deliveries WHERE order_key = ? AND state <= 1 ORDER BY seq";
 constexpr const char* kSupersede = "UPDATE deliveries SET state = 5, ended_at = ?2, reason = ?3 WHERE seq = ?1";
-constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
 constexpr const char* kHeard =
     "INSERT INTO heard (source, intake, last_at, count) VALUES (?, ?, ?, ?) ON CONFLICT (source, intake) DO UPDATE"
     " SET last_at = excluded.last_at, count = excluded.count";
 
 Error not_a_uuid(std::string_view what, const std::string& value) {
     return {Error::Kind::Invalid, std::string(what) + " id is not a UUID: " + value};
-}
-
-std::optional<Blob> blob(const std::optional<Key16>& key) {
-    if (!key) return std::nullopt;
-    return Blob{key->view()};
 }
 
 /// A name of a request, told apart from dedup keys.
@@ -76,100 +63,11 @@ std::string headers_text(const Headers& headers) {
     return text;
 }
 
-Headers parse_headers(std::string_view text) {
-    Headers headers;
-    for (const auto line : split(text, '\n')) {
-        const auto colon = line.find(':');
-        if (colon != std::string_view::npos)
-            headers.push_back({std::string(line.substr(0, colon)), std::string(line.substr(colon + 1))});
-    }
-    return headers;
-}
-
-std::optional<EventId> find_id(Cursor cursor) {
-    if (!cursor.next()) return std::nullopt;
-    return EventId{unpack_uuid(cursor->view(0))};
-}
-
-}  // namespace
-
-namespace {
-
 constexpr const char* kSetBookmark =
     "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-constexpr const char* kSnapshot =
-    "SELECT version, live, polled, as_of, updated_at, event, used_at, state FROM snapshots WHERE source = ? AND "
-    "subject = ?";
-constexpr const char* kWriteSnapshot =
-    "INSERT INTO snapshots (source, subject, version, live, polled, as_of, updated_at, event, used_at, state)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, subject) DO UPDATE SET version = excluded.version,"
-    " live = excluded.live, polled = excluded.polled, as_of = excluded.as_of, updated_at = excluded.updated_at,"
-    " event = excluded.event, used_at = excluded.used_at, state = excluded.state";
-constexpr const char* kFloor = "SELECT version FROM snapshot_floors WHERE source = ?";
 constexpr const char* kStateOfEvent = "SELECT state FROM events WHERE id = ?";
 constexpr const char* kInsertDifference =
     "INSERT OR REPLACE INTO differences (event, before, changed) VALUES (?, ?, ?)";
-// `event = x''` as in the index of 0009.
-constexpr const char* kUntold =
-    "SELECT version, live, polled, as_of, updated_at, event, used_at, state, subject FROM snapshots WHERE source = ?1"
-    " AND subject > ?2 AND live = 1 AND event = x'' AND coalesce(as_of, updated_at) >= ?3"
-    " AND coalesce(as_of, updated_at) < ?4 ORDER BY subject LIMIT ?5";
-constexpr const char* kCountUntold =
-    "SELECT count(*) FROM snapshots WHERE source = ?1 AND subject > ?2 AND live = 1 AND event = x''"
-    " AND coalesce(as_of, updated_at) >= ?3 AND coalesce(as_of, updated_at) < ?4";
-// What events of the past told of what is untold; the events first, as there may be few subjects and many events.
-constexpr const char* kToldOf =
-    "SELECT e.seq, s.subject, e.id, e.event_name FROM events e CROSS JOIN snapshots s ON s.source = e.source AND"
-    " s.subject = e.subject AND s.live = 1 AND s.event = x'' WHERE e.seq > ?1 AND e.seq <= ?2 AND e.source = ?3 AND"
-    " e.state = 0 ORDER BY e.seq";
-constexpr const char* kMarkTold =
-    "UPDATE snapshots SET event = ?3 WHERE source = ?1 AND subject = ?2 AND live = 1 AND event = x''";
-constexpr const char* kLastSeq = "SELECT coalesce(max(seq), 0) FROM events";
-constexpr const char* kNote = "SELECT value FROM notes WHERE key = ?";
-constexpr const char* kLiveSubjects =
-    "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
-    " ORDER BY subject LIMIT ?5";
-
-Snapshot read_snapshot(Statement& row) {
-    Snapshot found;
-    found.version = static_cast<std::uint64_t>(row.integer(0));
-    found.live = row.integer(1) != 0;
-    found.polled = row.integer(2) != 0;
-    found.as_of = rows::time_or_null(row, 3);
-    found.updated_at = rows::time(row.integer(4));
-    if (!row.view(5).empty()) found.event.value = unpack_uuid(row.view(5));
-    found.used_at = rows::time(row.integer(6));
-    found.state = row.text(7);
-    return found;
-}
-
-std::optional<Snapshot> read_snapshot(Database& db, const SourceId& source, const std::string& subject) {
-    auto cursor = db.run(kSnapshot, std::string_view(source.value), std::string_view(subject));
-    if (!cursor.next()) return std::nullopt;
-    return read_snapshot(cursor.row());
-}
-
-std::int64_t first_ms(const std::optional<TimePoint>& since) {
-    return since ? ms(*since) : std::numeric_limits<std::int64_t>::min();
-}
-std::int64_t last_ms(const std::optional<TimePoint>& until) {
-    return until ? ms(*until) : std::numeric_limits<std::int64_t>::max();
-}
-
-void write_snapshot(Database& db, const SourceId& source, const std::string& subject, const Snapshot& snapshot) {
-    const auto event = pack_uuid(snapshot.event.value);
-    std::optional<std::int64_t> as_of;
-    if (snapshot.as_of) as_of = ms(*snapshot.as_of);
-    db.exec(kWriteSnapshot, std::string_view(source.value), std::string_view(subject),
-            static_cast<std::int64_t>(snapshot.version), snapshot.live, snapshot.polled, as_of, ms(snapshot.updated_at),
-            Blob{event ? event->view() : std::string_view()}, ms(snapshot.used_at), Blob{snapshot.state});
-}
-
-/// The highest version that was ever removed at a source.
-std::uint64_t floor_of(Database& db, const SourceId& source) {
-    auto cursor = db.run(kFloor, std::string_view(source.value));
-    return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : 0;
-}
 
 bool is_erased(Database& db, const EventId& id) {
     const auto key = pack_uuid(id.value);
@@ -189,115 +87,6 @@ void SqliteStore::store_rest(Database& db, const Arrival& arrival) {
     if (!arrival.bookmark) return;
     db.exec(kSetBookmark, std::string_view(arrival.bookmark->key), std::string_view(arrival.bookmark->value));
 }
-
-Result<std::optional<Snapshot>> SqliteStore::snapshot(const SourceId& source, const std::string& subject) {
-    return attempt("read a snapshot", [&]() -> Result<std::optional<Snapshot>> {
-        return readers_.with([&](Database& db) { return read_snapshot(db, source, subject); });
-    });
-}
-
-Result<std::vector<UntoldSubject>> SqliteStore::untold(const UntoldQuery& query) {
-    return attempt("read subjects", [&]() -> Result<std::vector<UntoldSubject>> {
-        return readers_.with([&](Database& db) {
-            std::vector<UntoldSubject> untold;
-            auto cursor = db.run(kUntold, std::string_view(query.source.value), std::string_view(query.after),
-                                 first_ms(query.since), last_ms(query.until), query.limit);
-            while (cursor.next()) untold.push_back({cursor->text(8), read_snapshot(cursor.row())});
-            return untold;
-        });
-    });
-}
-
-Result<std::uint64_t> SqliteStore::count_untold(const UntoldQuery& query) {
-    return attempt("count subjects", [&]() -> Result<std::uint64_t> {
-        return readers_.with([&](Database& db) {
-            auto cursor = db.run(kCountUntold, std::string_view(query.source.value), std::string_view(query.after),
-                                 first_ms(query.since), last_ms(query.until));
-            return cursor.next() ? static_cast<std::uint64_t>(cursor->integer(0)) : std::uint64_t{0};
-        });
-    });
-}
-
-namespace {
-
-constexpr std::int64_t kLookAtOnce = 20'000;  // events in one read: a long one keeps the log from being reused
-
-/// By subject: the event that told of it last, or nothing if that told of its end.
-using ToldBy = std::map<std::string, std::optional<EventId>>;
-
-void find_told(Database& db, const SourceId& source, std::int64_t after, std::int64_t last, ToldBy& told) {
-    for (auto cursor = db.run(kToldOf, after, last, std::string_view(source.value)); cursor.next();) {
-        const bool ended = cursor->view(3).starts_with("deleted:");
-        told[cursor->text(1)] = ended ? std::nullopt : std::optional(EventId{unpack_uuid(cursor->view(2))});
-    }
-}
-
-std::int64_t first_number(Cursor cursor) { return cursor.next() ? cursor->integer(0) : 0; }
-
-}  // namespace
-
-Result<std::uint64_t> SqliteStore::mark_told(const SourceId& source) {
-    const auto key = "told:" + source.value;
-    ToldBy told;
-    std::int64_t last = 0;
-    const auto looked = attempt("look what events told of", [&]() -> Status {
-        std::int64_t after = 0;
-        readers_.with([&](Database& db) {
-            auto from = db.run(kNote, std::string_view(key));
-            if (from.next()) after = parse_integer(from->view(0)).value_or(0);
-            last = first_number(db.run(kLastSeq));
-        });
-        for (; after < last; after += kLookAtOnce) {
-            const auto to = std::min(last, after + kLookAtOnce);
-            readers_.with([&](Database& db) { find_told(db, source, after, to, told); });
-        }
-        return Ok{};
-    });
-    if (!looked) return looked.error();
-    std::uint64_t marked = 0;
-    const auto written = writer_.write("mark what was told of", [&](Database& db) -> Status {
-        marked = 0;
-        for (const auto& [subject, by] : told) {
-            const auto id = by ? pack_uuid(by->value) : std::nullopt;
-            if (!id) continue;
-            marked += static_cast<std::uint64_t>(
-                db.exec(kMarkTold, std::string_view(source.value), std::string_view(subject), Blob{id->view()}));
-        }
-        const auto text = std::to_string(last);
-        db.exec(kSetBookmark, std::string_view(key), std::string_view(text));
-        return Ok{};
-    });
-    if (!written) return written.error();
-    return marked;
-}
-
-Result<std::vector<std::string>> SqliteStore::live_subjects(const SourceId& source, const std::string& beginning,
-                                                            const std::string& after, int limit) {
-    return attempt("read subjects", [&]() -> Result<std::vector<std::string>> {
-        return readers_.with([&](Database& db) {
-            std::vector<std::string> subjects;
-            const auto end = beginning + "\xf4\x8f\xbf\xbf";  // above all text that begins so
-            auto cursor = db.run(kLiveSubjects, std::string_view(source.value), std::string_view(after),
-                                 std::string_view(beginning), std::string_view(end), limit);
-            while (cursor.next()) subjects.push_back(cursor->text(0));
-            return subjects;
-        });
-    });
-}
-
-// Everything that can be computed before the writer's thread has to wait for it.
-struct SqliteStore::PackedDelivery {
-    const NewDelivery* from = nullptr;
-    Key16 id{};
-    std::optional<std::int64_t> order_key{};
-};
-
-struct SqliteStore::PackedEvent {
-    const NewEvent* from = nullptr;
-    Key16 id{};
-    std::optional<Key16> dedup{}, twin{};
-    std::vector<PackedDelivery> deliveries{};
-};
 
 Result<std::vector<SqliteStore::PackedDelivery>> SqliteStore::pack(const std::vector<NewDelivery>& deliveries) {
     if (deliveries.size() >= rows::kDeliveriesPerEvent)
@@ -522,7 +311,7 @@ std::optional<Accepted> SqliteStore::find_same(Database& db, const PackedEvent& 
     if (packed.dedup) {
         if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
     }
-    if (db.run(kEventById, Blob{packed.id.view()}).next()) return Accepted{packed.from->event.id, true};
+    if (db.run(kSeqById, Blob{packed.id.view()}).next()) return Accepted{packed.from->event.id, true};
     return std::nullopt;
 }
 
@@ -632,131 +421,6 @@ void SqliteStore::write_heard(Database& db, const std::vector<IntakeHeard>& hear
         db.exec(kHeard, std::string_view(row.source), code(row.intake), ms(row.last_at),
                 static_cast<std::int64_t>(row.count));
     }
-}
-
-/// The number that an event's next delivery gets.
-static std::int64_t next_number(Database& db, std::int64_t event) {
-    auto cursor =
-        db.run(kLastNumber, rows::delivery_seq(event, 0), rows::delivery_seq(event, rows::kDeliveriesPerEvent - 1));
-    if (!cursor.next() || cursor->is_null(0)) return 0;
-    return cursor->integer(0) % rows::kDeliveriesPerEvent + 1;
-}
-
-static std::optional<std::pair<std::int64_t, EventState>> find_event(Database& db, const Key16& id) {
-    auto cursor = db.run(kEventById, Blob{id.view()});
-    if (!cursor.next()) return std::nullopt;
-    return std::pair{cursor->integer(0), static_cast<EventState>(cursor->small(1))};
-}
-
-static Error was_erased(const EventId& id) {
-    return {Error::Kind::NotFound, "the event " + id.value + " was erased: there is nothing left to deliver"};
-}
-
-static Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
-
-Status SqliteStore::remap(const EventId& id, const std::vector<NewEvent>& mapped) {
-    const auto key = pack_uuid(id.value);
-    if (!key) return no_event(id);
-    auto packed = pack(mapped);
-    if (!packed) return packed.error();
-    TallyChange change;
-    Status outcome = Ok{};
-    auto work = [&](Database& db) -> Status {
-        let_go(change, false);
-        change.clear();
-        outcome = remap_event(db, *key, *packed, change);
-        return Ok{};
-    };
-    auto written = writer_.write("map the event anew", work);
-    let_go(change, written.has_value());
-    if (!written) return written;
-    if (outcome) tally_.apply(change);
-    return outcome;
-}
-
-Status SqliteStore::remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed,
-                                TallyChange& change) {
-    const auto id = unpack_uuid(key.view());
-    const auto found = find_event(db, key);
-    if (!found) return no_event({id});
-    const auto [seq, state] = *found;
-    if (state != EventState::Unmapped) return Error{Error::Kind::Conflict, "the event is mapped already"};
-    std::string earlier;
-    bool has_form = false;
-    for (const auto& event : packed) {
-        if (has_form) {
-            store_event(db, event, false, change);
-            continue;
-        }
-        const auto other = event.dedup ? find_id(db.run(kOtherByDedup, blob(event.dedup), seq)) : std::nullopt;
-        if (other) {
-            earlier = other->value;
-        } else {
-            give_form(db, seq, id, event, change);
-            has_form = true;
-        }
-    }
-    if (has_form) return Ok{};
-    return Error{Error::Kind::Conflict, earlier.empty() ? "the mapping makes no event of it"
-                                                        : "the same event is stored already as " + earlier};
-}
-
-void SqliteStore::give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed,
-                            TallyChange& change) {
-    const auto& event = packed.from->event;
-    db.exec(kRemap, seq, blob(packed.dedup), blob(packed.twin), std::string_view(event.event_class),
-            std::string_view(event.channel), std::string_view(event.event_name), std::string_view(event.subject),
-            ms(event.occurred_at), Blob{event.payload});
-    db.exec(kRemoveHeaders, seq);
-    store_deliveries(db, seq, id, next_number(db, seq), packed.deliveries, change);
-    change.unmapped -= 1;
-    if (!packed.from->leaves || event.subject.empty()) return;
-    const auto before = read_snapshot(db, event.source, event.subject);
-    if (judge_late(before, *packed.from->leaves, event).keep) return;
-    leave_snapshot(db, before, packed, EventId{std::string(id)}, seq);
-}
-
-Result<Headers> SqliteStore::kept_headers(const EventId& id) {
-    return attempt("read the event", [&]() -> Result<Headers> {
-        const auto key = pack_uuid(id.value);
-        if (!key) return Headers{};
-        return readers_.with([&](Database& db) {
-            auto cursor = db.run(kHeadersOf, Blob{key->view()});
-            return cursor.next() ? parse_headers(cursor->view(0)) : Headers{};
-        });
-    });
-}
-
-Status SqliteStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
-    const auto key = pack_uuid(id.value);
-    if (!key) return no_event(id);
-    const auto packed = pack(deliveries);
-    if (!packed) return packed.error();
-    TallyChange change;
-    Status outcome = Ok{};
-    auto work = [&](Database& db) -> Status {
-        let_go(change, false);
-        change.clear();
-        const auto found = find_event(db, *key);
-        outcome = found ? Status(Ok{}) : Status(no_event(id));
-        if (found && found->second == EventState::Erased) outcome = was_erased(id);
-        if (!outcome) return Ok{};
-        auto unknown = *packed;
-        std::erase_if(unknown,
-                      [&](const auto& delivery) { return db.run(kKnownDelivery, Blob{delivery.id.view()}).next(); });
-        const auto number = next_number(db, found->first);
-        if (number + static_cast<std::int64_t>(unknown.size()) > rows::kDeliveriesPerEvent) {
-            outcome = Error{Error::Kind::Invalid, "the event has too many deliveries already"};
-        } else {
-            store_deliveries(db, found->first, id.value, number, unknown, change);
-        }
-        return Ok{};
-    };
-    auto written = writer_.write("add deliveries", work);
-    let_go(change, written.has_value());
-    if (!written) return written;
-    tally_.apply(change);
-    return outcome;
 }
 
 }  // namespace orbridge

@@ -60,6 +60,17 @@ struct RunLimits {
 /// Adds a run, and removes the oldest that are too many by it. `delivery`: its seq; 0: by hand.
 void keep_run(Database& db, const RunRow& given, std::int64_t delivery, const RunLimits& limits);
 
+inline std::optional<Blob> blob(const std::optional<Key16>& key) {
+    if (!key) return std::nullopt;
+    return Blob{key->view()};
+}
+
+/// Of the first row, if there is one.
+inline std::optional<EventId> find_id(Cursor cursor) {
+    if (!cursor.next()) return std::nullopt;
+    return EventId{unpack_uuid(cursor->view(0))};
+}
+
 /// Columns that read_event expects, in this order.
 #define ORBRIDGE_EVENT_COLUMNS                                                                               \
     "e.seq, e.id, e.state, e.intake, e.source, e.class, e.channel, e.event_name, e.subject, e.occurred_at, " \
