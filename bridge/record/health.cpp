@@ -34,7 +34,9 @@ std::string to_note(const Health& health) {
     };
     time("last_success", health.last_success);
     time("last_error", health.last_error);
-    json.member("error", health.error).member("failures", health.failures);
+    // What an answer said may be about somebody, and a note is found by no subject when that is to be forgotten: only
+    // what went wrong is kept, not what the other side wrote.
+    json.member("error", health.error.substr(0, health.error.find(": "))).member("failures", health.failures);
     return json.end().text();
 }
 
