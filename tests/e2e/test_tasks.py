@@ -380,7 +380,7 @@ class Status(Base):
         self.assertAlmostEqual(self.metric("orbridge_target_last_success_timestamp_seconds", label),
                                seconds(status["last_success"]), places=2)
         out = self.bridge.cli("status")[1]
-        self.assertRegex(out, r"tracker: last success .*, last error .*: .*still out of order")
+        self.assertRegex(out, r"tracker: last success .*, last error .*: HTTP 500")
 
     def test_T6_the_status_of_a_source_is_what_it_was_answered(self):
         self.start(TRACKER, "  []")
