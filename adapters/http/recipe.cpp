@@ -54,12 +54,13 @@ Result<HttpRequest> TaskRecipe::written(const Task& task, const ExchangeSpec& sp
 std::shared_ptr<const Recipe> TaskRecipe::for_attempt(const Delivery& delivery, const std::string& route) const {
     const auto* task = use_.task_on(route);
     if (task == nullptr) return nullptr;  // request_for() says so
-    return std::make_shared<TaskAttempt>(*this, *task, use_.ready(), use_.params_for(delivery, route), delivery);
+    return std::make_shared<TaskAttempt>(*this, *task, use_.ready_for(delivery), use_.params_for(delivery, route),
+                                         delivery);
 }
 
 std::shared_ptr<const Recipe> TaskRecipe::attempt_at(const Task& task, const std::string& params,
                                                      const Delivery& delivery) const {
-    return std::make_shared<TaskAttempt>(*this, task, use_.ready(), use_.checked(task, params), delivery);
+    return std::make_shared<TaskAttempt>(*this, task, use_.ready_for(delivery), use_.checked(task, params), delivery);
 }
 
 Result<HttpRequest> TaskRecipe::request_for(const Delivery& delivery, const std::string& route) const {

@@ -71,8 +71,8 @@ NativeEnd NativeRecipe::run(const Task& task, AdapterUse::Ready& ready, const st
 /// One attempt at a task: credentials and parameters are fetched once.
 class NativeRecipe::Attempt final : public Recipe {
 public:
-    Attempt(const NativeRecipe& of, const Task& task, Result<std::string> params)
-        : of_(of), task_(task), ready_(of.use_.ready()), params_(std::move(params)) {}
+    Attempt(const NativeRecipe& of, const Task& task, const Delivery& delivery, Result<std::string> params)
+        : of_(of), task_(task), ready_(of.use_.ready_for(delivery)), params_(std::move(params)) {}
 
     Result<HttpRequest> request_for(const Delivery& delivery, const std::string& route) const override {
         return of_.request_for(delivery, route);
@@ -119,12 +119,12 @@ private:
 std::shared_ptr<const Recipe> NativeRecipe::for_attempt(const Delivery& delivery, const std::string& route) const {
     const auto* task = use_.task_on(route);
     if (task == nullptr) return nullptr;  // perform() says so
-    return std::make_shared<Attempt>(*this, *task, use_.params_for(delivery, route));
+    return std::make_shared<Attempt>(*this, *task, delivery, use_.params_for(delivery, route));
 }
 
 std::shared_ptr<const Recipe> NativeRecipe::attempt_at(const Task& task, const std::string& params,
-                                                       const Delivery&) const {
-    return std::make_shared<Attempt>(*this, task, use_.checked(task, params));
+                                                       const Delivery& delivery) const {
+    return std::make_shared<Attempt>(*this, task, delivery, use_.checked(task, params));
 }
 
 Performed NativeRecipe::perform(const Delivery& delivery, const std::string& route, Transport& transport,

@@ -10,6 +10,8 @@
 namespace orbridge {
 namespace {
 
+constexpr const char* kAnyOwner = "global";
+
 std::vector<std::string> names_of(const Fields& fields) {
     std::vector<std::string> names;
     names.reserve(fields.size());
@@ -84,6 +86,7 @@ AdapterUse::AdapterUse(const TargetSettings& target, const std::vector<RouteSett
     const auto& node = target.node;
     base_url_ = node.url("base_url", false);
     read_credentials(node["credentials"]);
+    read_owner(node["owner"]);
     config_ = read_values(node["config"], adapter_->config);
     if (const auto document = JsonDocument::parse(config_)) {
         for (const auto& fault : validate(adapter_->config, (*document)->root()))
@@ -139,6 +142,13 @@ void AdapterUse::read_credentials(const ConfigNode& node) {
     for (const auto& fault : validate(adapter_->credentials, (*document)->root()))
         node.complain(fault.field + ": " + fault.message);
     inline_ = Secret(values_with_defaults(adapter_->credentials, values));
+}
+
+void AdapterUse::read_owner(const ConfigNode& node) {
+    if (!node.present()) return;
+    owner_ = node.as_text().value_or("");
+    if (!check_scope(owner_)) node.complain("expected `global`, `register:<id>` or `workspace:<name>`");
+    if (stored_.empty()) node.complain("only stored credentials have owners: give `credentials` their name");
 }
 
 AdapterUse::Assignment AdapterUse::assign(const std::string& task, const ConfigNode& task_node, const ConfigNode& own,
@@ -230,10 +240,26 @@ Result<std::string> AdapterUse::params_for(const Delivery& delivery, const std::
     return checked(*assigned->task, params.empty() ? "{}" : params);
 }
 
+std::string owner_of(const std::string& subject) {
+    constexpr std::string_view kObject = "object:";
+    const auto slash = subject.find('/');
+    if (!subject.starts_with(kObject) || slash == std::string::npos) return kAnyOwner;
+    const auto owner = "register:" + subject.substr(kObject.size(), slash - kObject.size());
+    return check_scope(owner) ? owner : std::string(kAnyOwner);
+}
+
 Result<AdapterUse::Ready> AdapterUse::ready() const {
+    return ready_as(owner_.empty() ? std::string(kAnyOwner) : owner_);
+}
+
+Result<AdapterUse::Ready> AdapterUse::ready_for(const Delivery& delivery) const {
+    return ready_as(owner_.empty() ? owner_of(delivery.event.subject) : owner_);
+}
+
+Result<AdapterUse::Ready> AdapterUse::ready_as(const std::string& owner) const {
     if (stored_.empty()) return ready_with(inline_);
     if (!access_.values) return Error{Error::Kind::Unavailable, "credentials `" + stored_ + "` are in the store"};
-    auto held = access_.values({adapter_->name, stored_});
+    auto held = access_.values({adapter_->name, stored_, owner});
     if (!held) return Error{Error::Kind::Unavailable, held.error().message};
     auto made = ready_with(Secret(values_with_defaults(adapter_->credentials, held->values.reveal())));
     if (made) made->held = std::move(*held);

@@ -80,8 +80,11 @@ public:
         Mask mask;
         std::optional<HeldCredential> held{};
     };
-    /// Unavailable, `credentials_required: …`: they are not there.
+    /// Unavailable, `credentials_required: …`: they are not there. Those of the target's `owner`, else of all.
     Result<Ready> ready() const;
+    /// For a target without `owner`: those of the register that the event is about, if it has its own
+    /// (integrations.md K11).
+    Result<Ready> ready_for(const Delivery& delivery) const;
     /// Those of before they are stored.
     Result<Ready> ready_with(const Secret& credentials) const;
     /// Told for stored ones only.
@@ -94,6 +97,8 @@ private:
         Tree params;
     };
     void read_credentials(const ConfigNode& node);
+    void read_owner(const ConfigNode& node);
+    Result<Ready> ready_as(const std::string& owner) const;
     void read_routes(const ConfigNode& node, const std::vector<RouteSettings>& routes);
     Assignment assign(const std::string& task, const ConfigNode& task_node, const ConfigNode& own,
                       const std::optional<ConfigNode>& over) const;
@@ -105,6 +110,7 @@ private:
     Guard guard_;
     std::string base_url_;
     std::string stored_;
+    std::string owner_;   ///< whose credentials they are; empty: the event says it
     Secret inline_;       ///< JSON
     std::string config_;  ///< JSON
     Assignment own_;
@@ -131,6 +137,9 @@ public:
 
 /// Of the values that are secret by their declaration.
 Mask mask_of(const Fields& fields, const Json& values);
+
+/// `register:3` of `object:3/12/<uuid>`; `global` of what is in no register.
+std::string owner_of(const std::string& subject);
 
 /// The record of an event as templates see it.
 std::string event_json(const Delivery& delivery);

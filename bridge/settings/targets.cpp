@@ -101,7 +101,7 @@ std::vector<TargetId> read_to(const ConfigNode& node, const std::vector<TargetSe
 RouteSettings::Condition read_condition(const std::string& key, const ConfigNode& node) {
     RouteSettings::Condition condition;
     if (key.size() <= kPayload.size() || key.substr(0, kPayload.size()) != kPayload) {
-        node.complain("expected a path into the payload, like payload.data.object.status");
+        node.complain("expected a path into the payload, like payload.object.data.status");
     } else {
         condition.path = key.substr(kPayload.size());
     }
@@ -116,7 +116,7 @@ RouteSettings::Condition read_condition(const std::string& key, const ConfigNode
 std::string read_path(const ConfigNode& node, std::string_view key, const std::string& fallback) {
     const auto text = node.text(key, std::string(kPayload) + fallback);
     if (text.substr(0, kPayload.size()) == kPayload) return text.substr(kPayload.size());
-    node[key].complain("expected a path into the payload, like payload.data.object.status");
+    node[key].complain("expected a path into the payload, like payload.object.data.status");
     return fallback;
 }
 

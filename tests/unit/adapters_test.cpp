@@ -524,6 +524,34 @@ BOOST_AUTO_TEST_CASE(K5_the_slack_test_posts_nothing) {
     BOOST_TEST((hook->recipe->test(transport).front().verdict == TestStep::Verdict::Failed));
 }
 
+BOOST_AUTO_TEST_CASE(K11_an_event_is_delivered_with_what_its_register_has_or_the_targets_owner) {
+    std::vector<std::string> asked;
+    AdapterHooks hooks;
+    hooks.credentials.values = [&asked](const CredentialName& which) -> Result<HeldCredential> {
+        asked.push_back(which.adapter + ' ' + which.name + ' ' + which.scope);
+        HeldCredential held;
+        held.values = Secret(R"({"bot_token":"S3CR3T"})");
+        return held;
+    };
+    const std::string team = "{adapter: slack, credentials: team, task: send_message, params: {text: Hi, channel: C}";
+    const auto own = make(team + "}", hooks);
+    auto delivery = delivery_of("{}");
+    for (const auto* subject : {"object:3/12/7f", "object:", "object:3", "object:a b/1/2", "issue:1/2", ""}) {
+        delivery.event.subject = subject;
+        BOOST_TEST(own->recipe->request_for(delivery, "r").has_value());
+    }
+    BOOST_TEST((asked == std::vector<std::string>{"slack team register:3", "slack team global", "slack team global",
+                                                  "slack team global", "slack team global", "slack team global"}));
+    asked.clear();
+    const auto owned = make(team + ", owner: 'workspace:main'}", hooks);
+    delivery.event.subject = "object:3/12/7f";
+    BOOST_TEST(owned->recipe->request_for(delivery, "r").has_value());
+    BOOST_TEST((asked == std::vector<std::string>{"slack team workspace:main"}));
+    BOOST_TEST(make(team + ", owner: everybody}", hooks)->complaints.lines().size() == 1U);
+    BOOST_TEST(make("{adapter: slack, credentials: {bot_token: x}, owner: global}", hooks)->complaints.lines().size() ==
+               1U);
+}
+
 BOOST_AUTO_TEST_CASE(I12_an_address_that_others_chose_is_judged) {
     AdapterHooks hooks;
     hooks.credentials.values = [](const CredentialName&) -> Result<HeldCredential> {

@@ -224,7 +224,7 @@ log: {level: loud}
            "c.yaml:23:52: routes[0].to[0]: there is no such target, did you mean `on-object`? (known: on-object)",
            "c.yaml:24:5: routes[1].to: missing, expected the name of a target or a list of them",
            "c.yaml:24:23: routes[1].source: there is no such source, did you mean `cloud`? (known: cloud, Files)",
-           "c.yaml:24:44: routes[1].when.status: expected a path into the payload, like payload.data.object.status",
+           "c.yaml:24:44: routes[1].when.status: expected a path into the payload, like payload.object.data.status",
            "c.yaml:24:58: routes[1].order: `random` is not one of: subject, none",
            "c.yaml:25:12: routes[2].name: another route has this name",
            "c.yaml:25:30: routes[2].too: unknown key, did you mean `to`? (known: name, source, channel, event_name, "
