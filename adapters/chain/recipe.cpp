@@ -54,10 +54,10 @@ std::size_t next_step(const Steps& steps, const Done& done) {
     return next;
 }
 
-/// Each step is something of its own to whoever tells repetitions by their id.
+/// Each step is something of its own to whoever tells repetitions by their id, Windmill among them, which wants a UUID.
 Delivery for_step(const Delivery& delivery, const Step& step) {
     auto own = delivery;
-    own.id.value += ':' + step.name;
+    own.id = derived_delivery_id(delivery.event.occurred_at, delivery.id.value + ':' + step.name);
     return own;
 }
 

@@ -548,8 +548,11 @@ BOOST_AUTO_TEST_CASE(K11_an_event_is_delivered_with_what_its_register_has_or_the
     BOOST_TEST(owned->recipe->request_for(delivery, "r").has_value());
     BOOST_TEST((asked == std::vector<std::string>{"slack team workspace:main"}));
     BOOST_TEST(make(team + ", owner: everybody}", hooks)->complaints.lines().size() == 1U);
-    BOOST_TEST(make("{adapter: slack, credentials: {bot_token: x}, owner: global}", hooks)->complaints.lines().size() ==
-               1U);
+    BOOST_TEST(
+        make("{adapter: slack, credentials: {bot_token: x}, owner: global, task: send_message, params: {text: Hi}}",
+             hooks)
+            ->complaints.lines()
+            .size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(I12_an_address_that_others_chose_is_judged) {

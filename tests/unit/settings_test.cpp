@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(the_full_example_loads_and_shows_the_defaults) {
     check(settings.sources[1].intakes_wanted, {"off"});
     BOOST_REQUIRE(settings.routes.size() == 1U);
     BOOST_REQUIRE(settings.routes[0].when.size() == 1U);
-    BOOST_TEST(settings.routes[0].when[0].path == "data.object.register");
+    BOOST_TEST(settings.routes[0].when[0].path == "object.register");
     check(settings.routes[0].when[0].any_of, {"3", "4"});
     BOOST_TEST(settings.routes[0].interpolation == "refuse");
 
