@@ -412,12 +412,13 @@ class Shared(unittest.TestCase):
 
     def test_S2_S5_twenty_sources_share_one_rate_and_none_is_starved(self):
         poll = "token: same, poll: {interval: 100ms, backoff_max: 100ms, id: /n}"
+        began = time.monotonic()
         self.start(lambda path, token: [{"n": path}],
                    {f"s{n}": (f"list/{n}", poll + (", rate: 20/1s" if n == 7 else "")) for n in range(20)})
         until("a hundred requests", lambda: len(self.all_arrived()) >= 100)
         arrived = self.all_arrived()
-        for (first, *_), (last, *_) in zip(arrived, arrived[20:]):
-            self.assertGreaterEqual(last - first, 0.99, "more than 20 within a second")
+        for count, (at, *_) in enumerate(arrived):  # a request may arrive late, never early
+            self.assertGreaterEqual(at - began, count // 20 - 0.01, "more than 20 within a second")
         self.assertEqual(len({path for _, path, _ in arrived[:100]}), 20)
         self.assertEqual(set(self.most.values()), {1})  # S2: one at a time of each source
         self.assertEqual(self.bridge.stop(), 0)  # though all of them wait for their turn

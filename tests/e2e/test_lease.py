@@ -27,7 +27,7 @@ class Lease(unittest.TestCase):
     def test_subscribers_that_hang_hold_up_no_other_and_take_no_threads(self):
         """The full size, 2,000, is for a quiet machine: lease/hanging.py without arguments. Hanging means 3 s here."""
         done = subprocess.run([sys.executable, str(PROGRAM.parent / "hanging.py"), "--subscriptions", "400", "--events", "5",
-                               "--floor-ms", "1000"], capture_output=True, text=True, timeout=300)
+                               "--floor-ms", "1000", "--tries", "5"], capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -16,14 +17,14 @@
 
 namespace orbridge::test {
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved. Looked at from any thread, moved from one.
 class ManualClock final : public Clock {
 public:
     TimePoint now() const override { return now_; }
-    void advance(milliseconds by) { now_ += by; }
+    void advance(milliseconds by) { now_ = now_.load() + by; }
 
 private:
-    TimePoint now_{std::chrono::hours{500'000}};
+    std::atomic<TimePoint> now_{TimePoint{std::chrono::hours{500'000}}};
 };
 
 /// Keeps each request until the test answers it.

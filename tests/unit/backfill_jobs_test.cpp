@@ -1,44 +1,24 @@
 #include <boost/test/unit_test.hpp>
 #include <string>
 
-#include "bridge/api/replay_jobs.h"
-#include "bridge/store/memory_store.h"
-#include "tests/support/delivery_fakes.h"
+#include "tests/support/replay_desk.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
 
 namespace {
 
-/// A source with things that no event told of, and jobs that tell them; restart() begins anew.
-struct World {
-    orbridge::test::ManualClock clock;
-    Log log{clock, Log::Level::Error, [](const std::string&) {}};
-    MemoryStore store;
-    SeededRandom random{1};
-    IdMaker ids{clock, random};
-    std::shared_ptr<const Router> router = std::make_shared<const Router>(std::vector<RouteSettings>{});
+/// A source with things that no event told of, and jobs that tell them.
+struct World : test::ReplayDesk {
+    World()
+        : ReplayDesk([](const TargetId&) { return true; },
+                     {.ready = [this](const SourceId& source) -> Status {
+                          if (source.value != "cloud") return Error{Error::Kind::Invalid, "source: no"};
+                          return ready;
+                      },
+                      .tell = [this](const SourceId& source,
+                                     const std::vector<UntoldSubject>& untold) { return tell(source, untold); }}) {}
     Status ready = Ok{};
-    Replay replay{store,
-                  [](const Event&) { return Status(Ok{}); },
-                  [this] { return router; },
-                  [](const TargetId&) { return true; },
-                  [](const std::vector<TargetId>&) {},
-                  {.ready = [this](const SourceId& source) -> Status {
-                       if (source.value != "cloud") return Error{Error::Kind::Invalid, "source: no"};
-                       return ready;
-                   },
-                   .tell = [this](const SourceId& source,
-                                  const std::vector<UntoldSubject>& untold) { return tell(source, untold); }}};
-    ReplaySettings settings;
-    std::optional<ReplayJobs> jobs;
-
-    World() { restart(); }
-    void restart() {
-        jobs.emplace(replay, store, ids, clock, log);
-        jobs->set_limits(settings);
-        BOOST_REQUIRE(jobs->load().has_value());
-    }
     void see(int count, int first = 0) {
         Arrival arrival;
         arrival.seen_at = {"cloud"};
@@ -59,22 +39,6 @@ struct World {
             told.events += store.accept(event).value().duplicate ? 0 : 1;
         }
         return told;
-    }
-    ReplayJob start(const ReplayOrder& order) {
-        auto job = jobs->start(order);
-        BOOST_REQUIRE(job.has_value());
-        return *job;
-    }
-    /// One second of steps.
-    void second() {
-        for (int i = 0; i < 10; ++i) {
-            clock.advance(100ms);
-            jobs->step();
-        }
-    }
-    ReplayJob finish(const ReplayJob& job) {
-        for (int i = 0; i < 1'000 && jobs->find(job.replay.id)->state == ReplayJob::State::Running; ++i) second();
-        return *jobs->find(job.replay.id);
     }
     std::size_t events() {
         EventQuery query;

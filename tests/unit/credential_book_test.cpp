@@ -2,35 +2,21 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "bridge/store/memory_store.h"
+#include "tests/support/credential_desk.h"
 
 using namespace orbridge;
+using test::holds;
 
 namespace {
 
-const Secret kOne(std::string(32, '\x01'));
+const Secret kOne(std::string(32, '\x01'));  // the desk's
 const Secret kTwo(std::string(32, '\x02'));
 const CredentialName kGlobal{"github", "main"};
 const CredentialName kNarrow{"github", "main", "register:3"};
 const Secret kValues(R"({"token":"S3CR3T-1"})");
 const Secret kOther(R"({"token":"S3CR3T-2"})");
 
-class HandClock final : public Clock {
-public:
-    TimePoint now() const override { return time; }
-    TimePoint time{milliseconds{1'774'512'000'000}};
-};
-
-struct World {
-    HandClock clock;
-    SeededRandom random{1};
-    IdMaker ids{clock, random};
-    std::vector<std::string> lines;
-    Log log{clock, Log::Level::Debug, [this](const std::string& line) { lines.push_back(line); }};
-    MemoryStore store;
-    Vault vault{{kOne}, random};
-    CredentialBook book{store, vault, clock, ids, log};
-
+struct World : test::CredentialDesk {
     CredentialRow put(const CredentialName& which, const Secret& values) {
         return book.put(which, values, std::nullopt).value();
     }
@@ -42,8 +28,6 @@ const Error& error_of(const Result<T>& result) {
     BOOST_REQUIRE(!result.has_value());
     return result.error();
 }
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -128,7 +112,7 @@ BOOST_FIXTURE_TEST_CASE(K4_the_verdict_follows_what_the_other_side_answers_in_us
     const auto held = book.values(kGlobal).value();
     book.report(held, false, "HTTP 401");
     BOOST_CHECK(row().verdict == CredentialRow::Verdict::Refused);
-    BOOST_TEST((row().message == "HTTP 401" && row().checked_at == clock.time));
+    BOOST_TEST((row().message == "HTTP 401" && row().checked_at == clock.now()));
     const auto revision = row().revision;
     book.report(held, false, "HTTP 401");
     BOOST_TEST(row().revision == revision);  // no news

@@ -4,33 +4,14 @@
 #include <thread>
 
 #include "bridge/poll/authorized_poller.h"
-#include "bridge/store/memory_store.h"
+#include "tests/support/credential_desk.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
 
 namespace {
 
-class HandClock final : public Clock {
-public:
-    TimePoint now() const override {
-        return time.with([](TimePoint at) { return at; });
-    }
-    void advance(milliseconds by) {
-        time.with([&](TimePoint& at) { at += by; });
-    }
-    Guarded<TimePoint> time{TimePoint{milliseconds{1'774'512'000'000}}};
-};
-
-struct World {
-    HandClock clock;
-    SeededRandom random{1};
-    IdMaker ids{clock, random};
-    std::vector<std::string> lines;
-    Log log{clock, Log::Level::Debug, [this](const std::string& line) { lines.push_back(line); }};
-    MemoryStore store;
-    Vault vault{{Secret(std::string(32, '\x01'))}, random};
-    CredentialBook book{store, vault, clock, ids, log};
+struct World : test::CredentialDesk {
     Guarded<std::vector<HttpRequest>> asked;
     std::function<Exchange(const HttpRequest&)> service = [](const HttpRequest&) { return given("access-1", 3600); };
     OAuth2Tokens tokens{book, clock, [this](HttpRequest request) {

@@ -5,36 +5,19 @@
 #include <string>
 #include <vector>
 
-#include "bridge/store/memory_store.h"
-#include "tests/support/delivery_fakes.h"
+#include "tests/support/replay_desk.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
 
 namespace {
 
-/// A store with deliveries that have ended, and replays over it; restart() begins anew.
-struct World {
-    orbridge::test::ManualClock clock;
-    std::vector<std::string> lines;
-    Log log{clock, Log::Level::Info, [this](const std::string& line) { lines.push_back(line); }};
-    MemoryStore store;
-    SeededRandom random{1};
-    IdMaker ids{clock, random};
-    std::shared_ptr<const Router> router = std::make_shared<const Router>(std::vector<RouteSettings>{});
-    Replay replay{store, [](const Event&) { return Status(Ok{}); }, [this] { return router; },
-                  [](const TargetId& target) { return target.value != "gone"; }, [](const std::vector<TargetId>&) {}};
-    ReplaySettings settings;
-    std::optional<ReplayJobs> jobs;
-
-    World() { restart(); }
-    void restart() {
-        jobs.emplace(replay, store, ids, clock, log);
-        jobs->set_limits(settings);
-        BOOST_REQUIRE(jobs->load().has_value());
-    }
+/// A store with deliveries that have ended, and replays over it.
+struct World : test::ReplayDesk {
+    World() : ReplayDesk([](const TargetId& target) { return target.value != "gone"; }) {}
     /// An event with a delivery to each of these, given up.
-    void dead(const std::string& subject, const std::vector<std::string>& targets = {"a"}) {
+    void dead(const std::string& subject, const std::vector<std::string>& targets = {"a"},
+              const std::string& route = "r") {
         clock.advance(1ms);
         NewEvent made;
         made.event.id = ids.event_id();
@@ -45,7 +28,7 @@ struct World {
         made.event.received_at = clock.now();
         made.event.payload = "{}";
         for (const auto& target : targets)
-            made.deliveries.push_back({ids.delivery_id(), {target}, "r", "", clock.now()});
+            made.deliveries.push_back({ids.delivery_id(), {target}, route, "", clock.now()});
         BOOST_REQUIRE(store.accept(made).has_value());
         for (const auto& delivery : made.deliveries)
             BOOST_REQUIRE(
@@ -54,21 +37,6 @@ struct World {
     }
     void dead(int count) {
         for (int i = 0; i < count; ++i) dead("s" + std::to_string(i));
-    }
-    ReplayJob start(const ReplayOrder& order) {
-        auto job = jobs->start(order);
-        BOOST_REQUIRE(job.has_value());
-        return *job;
-    }
-    /// One second of steps.
-    void second() {
-        for (int i = 0; i < 10; ++i) {
-            clock.advance(100ms);
-            jobs->step();
-        }
-    }
-    void finish(const std::string& id) {
-        for (int i = 0; i < 1'000 && jobs->find(id)->state == ReplayJob::State::Running; ++i) second();
     }
     std::vector<std::string> made(const std::string& target = "a") {
         DeliveryQuery query;
@@ -112,7 +80,7 @@ BOOST_AUTO_TEST_CASE(what_matches_is_made_once_at_the_rate_that_the_ramp_allows)
     const auto after_a_second = world.made().size();
     BOOST_TEST(after_a_second >= 20u);
     BOOST_TEST(after_a_second <= 41u);
-    world.finish(job.replay.id);
+    world.finish(job);
     const auto made = world.made();
     BOOST_TEST(made.size() == 300u);
     BOOST_TEST(std::set<std::string>(made.begin(), made.end()).size() == 300u);
@@ -131,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_restart_in_the_middle_goes_on_and_makes_nothing_twice) {
     world.second();
     BOOST_REQUIRE(world.store.set_note("replays", *before).has_value());  // as if the last part was never noted
     world.restart();
-    world.finish(job.replay.id);
+    world.finish(job);
     BOOST_TEST(world.made().size() == 200u);
     BOOST_TEST(world.jobs->find(job.replay.id)->progress.replayed == 200u);
 }
@@ -140,12 +108,12 @@ BOOST_AUTO_TEST_CASE(an_event_that_was_replayed_before_is_replayed_once_for_each
     World world;
     world.dead("s", {"a", "b"});
     const auto first = world.start(all_cancelled());
-    world.finish(first.replay.id);
+    world.finish(first);
     for (const auto* target : {"a", "b"})
         BOOST_REQUIRE(world.store.cancel(TargetId{target}, std::nullopt, "x", world.clock.now()).has_value());
     world.clock.advance(1s);
     const auto second = world.start(all_cancelled());
-    world.finish(second.replay.id);
+    world.finish(second);
     BOOST_TEST(world.made("a").size() == 1u);
     BOOST_TEST(world.made("b").size() == 1u);
 }
@@ -184,6 +152,29 @@ BOOST_AUTO_TEST_CASE(only_what_is_wanted_is_made_however_little_it_is) {
     BOOST_TEST(world.jobs->find(missing.replay.id)->progress.problems.size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_replayed_goes_in_the_manner_of_its_route) {
+    World world;
+    RouteSettings free;
+    free.name = "free";
+    free.ordered = false;
+    RouteSettings latest;
+    latest.name = "latest";
+    latest.latest_only = true;
+    world.router = std::make_shared<const Router>(std::vector<RouteSettings>{free, latest});
+    for (int i = 0; i < 3; ++i) world.dead("same", {"ordered"}, "of before");
+    for (int i = 0; i < 3; ++i) world.dead("same", {"free"}, "free");
+    for (int i = 0; i < 3; ++i) world.dead("same", {"latest"}, "latest");
+    world.finish(world.start(all_cancelled()));
+    const auto claimed = [&](const std::string& target) {
+        return world.store.claim({target}, world.clock.now(), 60s, 10)->claims;
+    };
+    BOOST_TEST(world.made("ordered").size() == 3U);
+    BOOST_TEST(claimed("ordered").size() == 1U);
+    BOOST_TEST(claimed("free").size() == 3U);
+    BOOST_TEST(world.made("latest").size() == 1U);
+    BOOST_TEST(claimed("latest").at(0).delivery.event.sequence == 9U);
+}
+
 BOOST_AUTO_TEST_CASE(orders_that_name_nothing_or_an_unknown_target_are_refused_and_so_are_too_many) {
     World world;
     BOOST_CHECK(world.jobs->start({}).error().kind == Error::Kind::Invalid);
@@ -196,8 +187,8 @@ BOOST_AUTO_TEST_CASE(orders_that_name_nothing_or_an_unknown_target_are_refused_a
     world.dead(100);
     const auto job = world.start(all_cancelled());
     BOOST_CHECK(world.jobs->start(all_cancelled()).error().kind == Error::Kind::Unavailable);
-    world.finish(job.replay.id);
-    for (int i = 0; i < 3; ++i) world.finish(world.start(all_cancelled()).replay.id);
+    world.finish(job);
+    for (int i = 0; i < 3; ++i) world.finish(world.start(all_cancelled()));
     BOOST_TEST(world.jobs->all().size() == 2u);
     BOOST_TEST(!world.jobs->find(job.replay.id).has_value());
 }

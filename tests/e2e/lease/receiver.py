@@ -48,7 +48,7 @@ class Receiver:
     def url(self, path="/cb"):
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def wait(self, count, seconds=10):
+    def wait(self, count, seconds=60):
         """The callbacks once there are so many."""
         with self.change:
             if not self.change.wait_for(lambda: len(self.requests) >= count, seconds):
