@@ -7,27 +7,16 @@ import subprocess
 import unittest
 import urllib.request
 
+from certificates import make_authority, sign
 from harness import STANDINS, World, call, config, until
 from test_engine import RETRY, Sending
-
-
-def certificates(folder):
-    """An authority, and a certificate for 127.0.0.1 signed by it."""
-    def openssl(*words):
-        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out",
-            "ca.pem", "-subj", "/CN=an authority", "-days", "2")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "sink.key", "-out",
-            "sink.csr", "-subj", "/CN=sink")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1")
-    openssl("x509", "-req", "-in", "sink.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-            "-extfile", "san", "-out", "sink.pem")
 
 
 class Tls(Sending):
     def setUp(self):
         super().setUp()
-        certificates(self.world.folder)
+        make_authority(self.world.folder)
+        sign(self.world.folder, "sink")
         node = shutil.which("node") or shutil.which("nodejs")
         self.sink = subprocess.Popen([node, str(STANDINS / "h2_sink.js"), "sink.pem", "sink.key"], cwd=self.world.folder,
                                      stdout=subprocess.PIPE, text=True)
