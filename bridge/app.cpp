@@ -52,10 +52,14 @@ constexpr milliseconds kIdleThread{10'000};
 std::vector<DeliveryTarget> delivery_targets(const Plan& plan, int threads) {
     const auto blocking = blocking_targets(plan);
     const int share = std::max(1, threads / std::max(1, static_cast<int>(blocking.size())));
+    std::set<std::string> latest_only;
+    for (const auto& route : plan.settings.routes)
+        if (route.latest_only) latest_only.insert(route.name);
     std::vector<DeliveryTarget> targets;
     for (const auto& target : plan.settings.targets) {
         const int room = blocking.contains(target.id) ? std::min(target.in_flight_max, share) : target.in_flight_max;
-        targets.push_back({target.id, plan.recipes.at(target.id), room, target.retry, target.rate, target.breaker});
+        targets.push_back(
+            {target.id, plan.recipes.at(target.id), room, target.retry, target.rate, target.breaker, latest_only});
     }
     return targets;
 }
@@ -525,6 +529,8 @@ private:
                 .dispatcher = dispatcher,
                 .token = std::move(token),
                 .router = [this] { return router(); },
+                .subscribed = [this](const Event& event,
+                                     const std::string& target) { return subscribers.explain(event, target); },
                 .wake = [this](const std::vector<TargetId>& targets) { dispatcher.wake(targets); },
                 .target_health = [this] { return target_health.all(); },
                 .write_status = [this](JsonWriter& json) { write_whole_status(json); },

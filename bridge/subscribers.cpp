@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "adapters/subscriber/verdict.h"
 #include "bridge/credentials/sealed_text.h"
 
 namespace orbridge {
 namespace {
 
 constexpr std::size_t kChannelLabelsMax = 100;
+constexpr std::size_t kExplainedMax = 100;
 constexpr const char* kNoticeChannel = "Subscription";
 const TargetId kTogether{"subscriptions"};
 
@@ -174,6 +176,36 @@ std::vector<Match> Subscribers::match(const Event& event) const {
         matches.push_back({target_of_hook(one->hook), route_of_registration(one->registration), true});
     }
     return matches;
+}
+
+std::vector<RouteVerdict> Subscribers::explain(const Event& event, const std::string& target) const {
+    std::vector<RouteVerdict> verdicts;
+    const auto now = tools_.clock.now();
+    if (target.empty()) {
+        if (event.state != EventState::Mapped) return verdicts;
+        for (const auto& one : book_.match(event.channel, event.event_name, now)) {
+            if (verdicts.size() == kExplainedMax) break;
+            verdicts.push_back(verdict_of(*one, event));
+        }
+        return verdicts;
+    }
+    if (!is_hook({target})) return verdicts;
+    for (const auto& one : book_.find({.hook = hook_of({target}), .url = {}}, now))
+        verdicts.push_back(verdict_of(one, event));
+    if (verdicts.empty()) verdicts.push_back({"subscription", {target}, false, "no lease of this hook runs"});
+    return verdicts;
+}
+
+RouteVerdict Subscribers::verdict_of(const Subscription& one, const Event& event) const {
+    RouteVerdict verdict{route_of_registration(one.registration), target_of_hook(one.hook), false, {}};
+    auto refusal = refusal_of(one, event);
+    if (!refusal && event.backfilled && !rules()->backfilled)
+        refusal = "the event is backfilled, and subscriptions take none of those";
+    verdict.matched = !refusal;
+    verdict.reason = refusal.value_or("the event fits the subscription");
+    if (verdict.matched && one.registered_at > event.received_at)
+        verdict.reason += ", which was registered after it had come";
+    return verdict;
 }
 
 Answer Subscribers::answer(const std::string& product, const std::string& action, const InboundRequest& request) {

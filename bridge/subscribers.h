@@ -66,6 +66,10 @@ public:
     void recorded(const Settle& settle);
     bool callable(const TargetId& target) const;
 
+    // ---- for `orbridge why`
+    /// What the subscriptions of now say of it: the one of this target, or, with none named, those that take it.
+    std::vector<RouteVerdict> explain(const Event& event, const std::string& target) const;
+
     // ---- for those who ask
     std::vector<Metrics::Subscribed> gauges() const;
     SubscriptionBook& book() { return book_; }
@@ -82,6 +86,7 @@ private:
     std::shared_ptr<const Rules> rules() const;
     std::shared_ptr<const Rules> make_rules(const SubscriptionSettings& settings);
     std::optional<DeliveryTarget> find(const TargetId& target) const;
+    RouteVerdict verdict_of(const Subscription& one, const Event& event) const;
     void send_notice(const Subscription& to, const std::string& what, const std::string& payload);
     std::string channel_label(const std::string& channel) const;
 

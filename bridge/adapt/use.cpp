@@ -284,7 +284,8 @@ void AdapterUse::report(const Ready& ready, bool valid, const std::string& messa
 
 KnownNames event_names() {
     KnownNames known;
-    for (const auto* name : {"id", "source", "class", "channel", "eventName", "subject", "timestamp", "occurredAt"})
+    for (const auto* name :
+         {"id", "source", "class", "channel", "eventName", "subject", "timestamp", "occurredAt", "loop"})
         known.add(std::string("event.") + name);
     return known.add("event.payload", true).add("delivery.id");
 }
@@ -297,9 +298,11 @@ std::string delivery_json(const Delivery& delivery) {
 
 namespace {
 
-void write_event_head(JsonWriter& json, const Event& event) {
-    json.object()
-        .member("id", event.id.value)
+void write_event_head(JsonWriter& json, const Delivery& delivery) {
+    const auto& event = delivery.event;
+    json.object();
+    if (!delivery.mark.empty()) json.member("loop", delivery.mark);
+    json.member("id", event.id.value)
         .member("source", event.source.value)
         .member("class", event.event_class)
         .member("channel", event.channel)
@@ -313,14 +316,14 @@ void write_event_head(JsonWriter& json, const Event& event) {
 
 std::string event_json(const Delivery& delivery) {
     JsonWriter json;
-    write_event_head(json, delivery.event);
+    write_event_head(json, delivery);
     json.member_raw("payload", delivery.event.payload.empty() ? "null" : delivery.event.payload);
     return json.end().text();
 }
 
 std::string event_head_json(const Delivery& delivery) {
     JsonWriter json;
-    write_event_head(json, delivery.event);
+    write_event_head(json, delivery);
     return json.end().text();
 }
 

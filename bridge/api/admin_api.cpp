@@ -177,12 +177,12 @@ Answer AdminApi::delivery(const InboundRequest& request, const std::string& id) 
 
 /// A delivery with its attempts, its job and a sentence.
 void AdminApi::write_story(JsonWriter& json, const DeliveryRow& row) {
-    const auto hold = hold_of(row, parts_.dispatcher.view(row.target), parts_.clock.now());
-    const auto held = hold ? "; deferred by " + sentence(*hold) : std::string();
+    const auto deferral = deferral_of(row, parts_.dispatcher.view(row.target), parts_.clock.now());
+    const auto held = deferral ? "; deferred by " + deferral->sentence : std::string();
     json.object().member("target", row.target.value).member("explanation", explanation(row) + held);
-    if (hold) {
+    if (deferral) {
         json.key("deferred");
-        write_hold(json, *hold);
+        write_deferral(json, *deferral);
     }
     json.key("delivery");
     write_delivery(json, row);
@@ -216,6 +216,7 @@ Answer AdminApi::explain(const InboundRequest& request, const std::string& event
     auto verdicts = parts_.router()->explain(*event);
     if (!wanted.target.empty())
         std::erase_if(verdicts, [&](const RouteVerdict& v) { return v.target.value != wanted.target; });
+    for (auto& verdict : parts_.subscribed(*event, wanted.target)) verdicts.push_back(std::move(verdict));
     write_verdicts(json, verdicts);
     json.end();
     return ok(json);

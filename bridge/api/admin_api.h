@@ -30,6 +30,8 @@ public:
         Dispatcher& dispatcher;
         Secret token;
         std::function<std::shared_ptr<const Router>()> router;
+        /// What leased subscribers say of an event: all that take it, or the one of this target.
+        std::function<std::vector<RouteVerdict>(const Event&, const std::string& target)> subscribed;
         std::function<void(const std::vector<TargetId>&)> wake;
         std::function<std::map<std::string, Health>()> target_health;
         /// Writes the object that GET /api/v1/status answers.

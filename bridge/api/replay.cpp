@@ -208,8 +208,7 @@ Status Replay::repeat_event(const ReplayOrder& order, const ReplayId& replay, Re
         note(fresh, status, event->id.value);
     } else {
         for (const auto& match : targets_of(order, *event)) {
-            auto status =
-                again(replay, event->id, match.target, match.route, match.ordered ? event->subject : std::string());
+            auto status = again(replay, event->id, event->subject, match);
             if (passing(status)) return status;
             ++fresh.matched;
             note(fresh, status, match.target.value);
@@ -244,21 +243,23 @@ Status Replay::repeat_some(const ReplayOrder& order, const ReplayId& replay, Rep
 Status Replay::repeat(const ReplayId& replay, const DeliveryRow& row) {
     if (!has_target_(row.target))
         return Error{Error::Kind::NotFound, "target `" + row.target.value + "` is not configured"};
-    return again(replay, row.event, row.target, row.route, row.subject);
+    // As the route is now; a subscriber's, or one that is gone, is in order.
+    const auto manner = router_()->manner_of(row.route).value_or(Router::Manner{});
+    return again(replay, row.event, row.subject, {row.target, row.route, manner.ordered, manner.latest_only});
 }
 
 /// Once for each event and target: a second one has the same id.
-Status Replay::again(const ReplayId& replay, const EventId& event, const TargetId& target, const std::string& route,
-                     const std::string& order_key) {
+Status Replay::again(const ReplayId& replay, const EventId& event, const std::string& subject, const Match& to) {
     NewDelivery delivery;
-    delivery.id = id_of(replay, event, target);
-    delivery.target = target;
-    delivery.route = route;
-    delivery.order_key = order_key;
+    delivery.id = id_of(replay, event, to.target);
+    delivery.target = to.target;
+    delivery.route = to.route;
+    if (to.ordered) delivery.order_key = subject;
+    delivery.latest_only = to.latest_only;
     delivery.due_at = replay.at;
     delivery.replayed = true;
     auto status = store_.add_deliveries(event, {delivery});
-    wake_({target});  // even if it failed: only the answer may have got lost
+    wake_({to.target});  // even if it failed: only the answer may have got lost
     return status;
 }
 

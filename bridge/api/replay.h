@@ -81,8 +81,7 @@ private:
     Status repeat_some(const ReplayOrder& order, const ReplayId& replay, ReplayState& state, int most);
     Status repeat(const ReplayId& replay, const DeliveryRow& row);
     std::vector<Match> targets_of(const ReplayOrder& order, const Event& event) const;
-    Status again(const ReplayId& replay, const EventId& event, const TargetId& target, const std::string& route,
-                 const std::string& order_key);
+    Status again(const ReplayId& replay, const EventId& event, const std::string& subject, const Match& to);
 
     Store& store_;
     Remap remap_;

@@ -9,6 +9,18 @@ void optional_time(JsonWriter& json, std::string_view name, const std::optional<
     if (time) json.member(name, to_iso8601(*time));
 }
 
+Deferral deferral_by(const Hold& hold) { return {to_text(hold.by), hold.until, hold.reason, sentence(hold)}; }
+
+/// As many are under way as may be: the target's cap, or less while it begins slowly.
+std::optional<Deferral> deferral_by_cap(const TargetView& view) {
+    const auto& gate = view.gate;
+    if (gate.allowance <= 0 || view.in_flight < gate.allowance) return std::nullopt;
+    auto room = std::to_string(view.in_flight) + " deliveries that are under way: no more than " +
+                std::to_string(gate.allowance) + " may be";
+    if (gate.allowance < gate.in_flight_max) room += " while the target begins slowly";
+    return Deferral{"in_flight", std::nullopt, "", std::move(room)};
+}
+
 }  // namespace
 
 void write_health(JsonWriter& json, const Health& health, const std::optional<TimePoint>& next_run) {
@@ -28,10 +40,10 @@ std::optional<TimePoint> next_attempt(const TargetView& view, const std::optiona
     return std::max({*due, now, hold ? *hold->until : now});
 }
 
-void write_hold(JsonWriter& json, const Hold& hold) {
-    json.object().member("by", to_text(hold.by));
-    optional_time(json, "until", hold.until);
-    if (!hold.reason.empty()) json.member("reason", hold.reason);
+void write_deferral(JsonWriter& json, const Deferral& deferral) {
+    json.object().member("by", deferral.by);
+    optional_time(json, "until", deferral.until);
+    if (!deferral.reason.empty()) json.member("reason", deferral.reason);
     json.end();
 }
 
@@ -51,16 +63,22 @@ void write_target(JsonWriter& json, const TargetView& view, TimePoint now) {
     }
     if (const auto hold = gate.hold(now)) {
         json.key("deferred");
-        write_hold(json, *hold);
+        write_deferral(json, deferral_by(*hold));
     }
 }
 
-std::optional<Hold> hold_of(const DeliveryRow& row, const std::optional<TargetView>& view, TimePoint now) {
-    if (row.state != DeliveryState::Pending || row.in_flight || !view) return std::nullopt;
-    auto hold = view->gate.hold(now);
-    const bool over_before_due = hold && hold->until && row.due_at && *hold->until <= *row.due_at;
-    const bool due_later = hold && hold->by == Hold::By::Probe && row.due_at && *row.due_at > now;
-    return over_before_due || due_later ? std::nullopt : hold;
+std::optional<Deferral> deferral_of(const DeliveryRow& row, const std::optional<TargetView>& view, TimePoint now) {
+    if (row.state != DeliveryState::Pending || row.in_flight) return std::nullopt;
+    if (!view) {
+        if (is_hook(row.target)) return std::nullopt;  // those are there while they have something to do
+        return Deferral{"not_configured", std::nullopt, "", "the target, which is not in the configuration"};
+    }
+    const bool due_later = row.due_at && *row.due_at > now;
+    const auto hold = view->gate.hold(now);
+    if (!hold) return due_later || row.waiting_for_order ? std::nullopt : deferral_by_cap(*view);
+    const bool over_before_due = hold->until && row.due_at && *hold->until <= *row.due_at;
+    if (over_before_due || (hold->by == Hold::By::Probe && due_later)) return std::nullopt;
+    return deferral_by(*hold);
 }
 
 }  // namespace orbridge

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "bridge/core/json.h"
 #include "bridge/deliver/dispatcher.h"
@@ -18,10 +19,17 @@ void write_health(JsonWriter& json, const Health& health, const std::optional<Ti
 /// When the next attempt starts. `due`: of the first that is pending. Nothing: none is waiting for its time, or only a
 /// hand goes on.
 std::optional<TimePoint> next_attempt(const TargetView& view, const std::optional<TimePoint>& due, TimePoint now);
-/// `{"by":…,"until":…,"reason":…}`
-void write_hold(JsonWriter& json, const Hold& hold);
 
-/// What keeps a delivery that waits from starting besides its own due time and order. Nothing: nothing does.
-std::optional<Hold> hold_of(const DeliveryRow& row, const std::optional<TargetView>& view, TimePoint now);
+/// What keeps a delivery that waits from starting, besides its own due time and order.
+struct Deferral {
+    std::string by;  ///< a Hold's, or `in_flight`, `not_configured`
+    std::optional<TimePoint> until{};
+    std::string reason{};
+    std::string sentence;  ///< what follows "deferred by"
+};
+/// `view`: the target as it stands, if it is configured. Nothing: nothing keeps it.
+std::optional<Deferral> deferral_of(const DeliveryRow& row, const std::optional<TargetView>& view, TimePoint now);
+/// `{"by":…,"until":…,"reason":…}`
+void write_deferral(JsonWriter& json, const Deferral& deferral);
 
 }  // namespace orbridge

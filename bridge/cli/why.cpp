@@ -42,7 +42,7 @@ void print_explanation(const Json& answer) {
     }
     std::cout << "  channel " << text_of(event, "channel") << ", name " << text_of(event, "event_name") << "\n";
     for (const auto& member : answer["deliveries"].members()) print_delivery(member.value);
-    std::cout << "routes as they are now:\n";
+    std::cout << "routes and subscriptions as they are now:\n";
     for (const auto& member : answer["routes"].members()) {
         const auto& verdict = member.value;
         std::cout << "  " << (text_of(verdict, "matched") == "true" ? "takes it  " : "passes by ")

@@ -154,6 +154,7 @@ void Dispatcher::configure(std::vector<DeliveryTarget> targets, TimePoint now) {
 void Dispatcher::configure(Lane& lane, DeliveryTarget target, TimePoint now) {
     lane.recipe = std::move(target.recipe);
     lane.retry = std::move(target.retry);
+    lane.latest_only = std::move(target.latest_only);
     lane.limited = target.rate.requests > 0;
     lane.gate.configure({target.in_flight_max, target.rate, target.breaker, lane.retry.wait_max});
     show(lane, now);
@@ -437,6 +438,7 @@ void Dispatcher::conclude(const FlightPtr& flight, const Outcome& outcome, Answe
     gate_changed(*flight->lane, flight->lane->gate.ended(outcome, answered.any, now), now);
     // A doubt stays until an answer has settled it: this attempt may have failed before it could.
     settle.unclear = retry != nullptr && (retry->unclear || flight->unclear);
+    settle.gives_way = retry != nullptr && flight->lane->latest_only.contains(settle.claim.route);
     if (const auto* delivered = std::get_if<Delivered>(&outcome)) {
         settle.reference = delivered->reference;
         const FollowedJob job{

@@ -34,6 +34,7 @@ struct DeliveryTarget {
     RetryPolicy retry = default_retry_policy();
     RateLimit rate{};
     std::optional<BreakerPolicy> breaker{};  ///< nothing: off, and no slow start
+    std::set<std::string> latest_only{};     ///< routes whose deliveries are not tried again once a newer one waits
 };
 
 /// A target as it stands now.
@@ -128,6 +129,7 @@ private:
         std::shared_ptr<const Recipe> recipe;  ///< none: not configured
         Gate gate;
         RetryPolicy retry;
+        std::set<std::string> latest_only;
         int in_flight = 0;
         bool limited = false;     ///< has a rate limit
         bool one_by_one = false;  ///< shares a rate with others, and had to wait for it

@@ -10,9 +10,10 @@ namespace {
 /// Long, and yet short enough to be added to a time.
 constexpr milliseconds kIdle{24 * 3'600'000};
 
+/// At once if it has ended, or may have in favour of a newer one.
 TimePoint due_after(const Settle& settle, TimePoint now) {
     const auto* retry = std::get_if<RetryAt>(&settle.settlement);
-    return retry != nullptr ? retry->due : now;
+    return retry != nullptr && !settle.gives_way ? retry->due : now;
 }
 
 }  // namespace

@@ -167,4 +167,11 @@ std::vector<RouteVerdict> Router::explain(const Event& event) const {
     return verdicts;
 }
 
+std::optional<Router::Manner> Router::manner_of(const std::string& route) const {
+    const auto found =
+        std::find_if(routes_.begin(), routes_.end(), [&](const auto& each) { return each->route.name == route; });
+    if (found == routes_.end()) return std::nullopt;
+    return Manner{(*found)->route.ordered, (*found)->route.latest_only};
+}
+
 }  // namespace orbridge

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,14 @@ public:
 
     std::vector<Match> match(const Event& event) const;
     std::vector<RouteVerdict> explain(const Event& event) const;
+
+    /// How the deliveries of a route go, whatever it takes.
+    struct Manner {
+        bool ordered = true;
+        bool latest_only = false;
+    };
+    /// Nothing: there is no route of this name.
+    std::optional<Manner> manner_of(const std::string& route) const;
 
 private:
     struct Compiled;

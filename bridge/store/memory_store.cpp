@@ -192,16 +192,17 @@ std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent&
 
 void MemoryStore::add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries) {
     for (const auto& asked : deliveries) {
-        if (asked.latest_only && asked.cut.empty()) supersede(state, asked, to.event.id);
         const Place place{to.event.sequence, to.deliveries++};
+        auto cut = asked.cut;
+        if (asked.latest_only && cut.empty()) cut = supersede(state, asked, place);
         auto& delivery = state.deliveries[place];
         delivery.asked = asked;
         delivery.due_at = asked.due_at;
         state.delivery_ids[asked.id] = place;
-        if (!asked.cut.empty()) {
+        if (!cut.empty()) {
             delivery.state = DeliveryState::Cancelled;
             delivery.ended_at = asked.due_at;
-            delivery.reason = asked.cut;
+            delivery.reason = std::move(cut);
             continue;
         }
         if (!asked.order_key.empty()) {
@@ -213,15 +214,21 @@ void MemoryStore::add(State& state, StoredEvent& to, const std::vector<NewDelive
     }
 }
 
-void MemoryStore::supersede(State& state, const NewDelivery& by, const EventId& event) {
+std::string MemoryStore::superseded_by(const State& state, const Place& younger) {
+    return "superseded by " + state.events.at(younger.first).event.id.value;
+}
+
+/// Ends what is older and waits. Not empty: why the new one itself is over.
+std::string MemoryStore::supersede(State& state, const NewDelivery& by, const Place& at) {
     const auto open = state.open.find({by.target, by.order_key});
-    if (by.order_key.empty() || open == state.open.end()) return;
+    if (by.order_key.empty() || open == state.open.end()) return {};
     const auto places = open->second;
+    if (at < *places.rbegin()) return superseded_by(state, *places.rbegin());
     for (auto place = places.rbegin(); place != places.rend(); ++place) {  // the last first: none is promoted
         auto& delivery = state.deliveries.at(*place);
-        if (delivery.token == 0)
-            end(state, delivery, DeliveryState::Cancelled, "superseded by " + event.value, by.due_at);
+        if (delivery.token == 0) end(state, delivery, DeliveryState::Cancelled, superseded_by(state, at), by.due_at);
     }
+    return {};
 }
 
 Status MemoryStore::remap(const EventId& id, const std::vector<NewEvent>& mapped) {
@@ -372,6 +379,11 @@ void MemoryStore::record(State& state, StoredDelivery& delivery, const Settle& s
                           },
                           [&](const RetryAt& retry) {
                               const auto place = state.delivery_ids.at(id);
+                              const auto open = state.open.find({target, delivery.asked.order_key});
+                              if (settle.gives_way && open != state.open.end() && place < *open->second.rbegin()) {
+                                  return end(state, delivery, DeliveryState::Cancelled,
+                                             superseded_by(state, *open->second.rbegin()), now);
+                              }
                               state.claimable[target].erase({delivery.due_at, place});
                               delivery.due_at = retry.due;
                               delivery.reason = attempt.reason;

@@ -148,7 +148,8 @@ private:
     };
 
     static void add(State& state, StoredEvent& to, const std::vector<NewDelivery>& deliveries);
-    static void supersede(State& state, const NewDelivery& by, const EventId& event);
+    static std::string superseded_by(const State& state, const Place& younger);
+    static std::string supersede(State& state, const NewDelivery& by, const Place& at);
     std::vector<Accepted> store(State& state, const Arrival& arrival) const;
     /// Nothing: it is new, and only a known one was wanted.
     std::optional<Accepted> store_one(State& state, const NewEvent& event, bool only_if_known) const;

@@ -348,23 +348,27 @@ void SqliteStore::store_deliveries(Database& db, std::int64_t event, std::string
     auto seq = rows::delivery_seq(event, first_number);
     for (const auto& delivery : deliveries) {
         const auto& from = *delivery.from;
-        const bool cut = !from.cut.empty();
-        if (from.latest_only && !cut) supersede(db, delivery, by, change);
+        std::string outdated;
+        if (from.latest_only && from.cut.empty()) outdated = supersede(db, delivery, seq, by, change);
+        const std::string_view cut = outdated.empty() ? from.cut : outdated;
         db.exec(kInsertDelivery, seq++, Blob{delivery.id.view()}, delivery.order_key, from.replayed, ms(from.due_at),
-                std::string_view(from.target.value), std::string_view(from.route), std::string_view(from.cut),
-                std::string_view(from.mark));
-        change.moves.push_back({from.target, std::nullopt, cut ? DeliveryState::Cancelled : DeliveryState::Pending});
+                std::string_view(from.target.value), std::string_view(from.route), cut, std::string_view(from.mark));
+        change.moves.push_back(
+            {from.target, std::nullopt, cut.empty() ? DeliveryState::Pending : DeliveryState::Cancelled});
     }
 }
 
-/// Held from here to the commit, so that none is handed out that is about to end.
-void SqliteStore::supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change) {
-    if (!with.order_key) return;
+/// Ends what is older and waits: held from here to the commit, so that none is handed out that is about to end.
+/// Not empty: why the new one itself is over.
+std::string SqliteStore::supersede(Database& db, const PackedDelivery& with, std::int64_t at, std::string_view by,
+                                   TallyChange& change) {
+    if (!with.order_key) return {};
     std::vector<std::int64_t> waiting;
     {
         auto cursor = db.run(kOpenOfKey, *with.order_key);
         while (cursor.next()) waiting.push_back(cursor->integer(0));
     }
+    if (!waiting.empty() && at < waiting.back()) return rows::superseded_by(db, waiting.back());
     constexpr milliseconds kUntilCommitted{60'000};
     claims_.with([&](ClaimTable& table) {
         std::erase_if(waiting, [&](std::int64_t seq) { return table.holds(seq); });
@@ -376,6 +380,7 @@ void SqliteStore::supersede(Database& db, const PackedDelivery& with, std::strin
         change.moves.push_back({with.from->target, DeliveryState::Pending, DeliveryState::Cancelled});
         change.superseded.push_back(seq);
     }
+    return {};
 }
 
 /// They are not claimed before the commit, and then from here.

@@ -33,6 +33,7 @@ constexpr const char* kLoad = "SELECT " ORBRIDGE_EVENT_COLUMNS
 constexpr const char* kEnd =
     "UPDATE deliveries SET state = ?2, ended_at = ?3, attempts = ?4, unclear = ?5, reason = ?6, reference = ?7"
     " WHERE seq = ?1 AND state = 0";
+constexpr const char* kYoungest = "SELECT max(seq) FROM deliveries WHERE order_key = ? AND state <= 1";
 constexpr const char* kRetry =
     "UPDATE deliveries SET due_at = ?2, attempts = ?3, unclear = ?4, reason = ?5 WHERE seq = ?1 AND state = 0";
 // Replaces its like: what was undone after a failed sync may yet be found in the log when the file is reopened.
@@ -74,49 +75,68 @@ void record_attempt(Database& db, std::int64_t seq, const Settle& settle) {
 }
 
 /// How far a delivery of several steps has come; what has ended needs it no more.
-void record_progress(Database& db, std::int64_t seq, const Settle& settle) {
+void record_progress(Database& db, std::int64_t seq, const Settle& settle, bool ended) {
     if (settle.progress) {
         db.exec(kAdvance, seq, settle.progress->attempts, std::string_view(settle.progress->done));
-    } else if (settle.claim.delivery.progress.attempts > 0 && !std::holds_alternative<RetryAt>(settle.settlement)) {
+    } else if (settle.claim.delivery.progress.attempts > 0 && ended) {
         db.exec(kRemoveProgress, seq);
     }
 }
 
-/// False: the delivery is not open any more.
-bool record_settlement(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now) {
-    const auto attempts = settle.claim.delivery.attempts_made + 1;
-    const auto end = [&](State state, std::string_view reason) {
-        const bool open = db.exec(kEnd, hold.delivery, code(state), ms(now), attempts, settle.unclear, reason,
-                                  std::string_view(settle.reference)) == 1;
-        if (open) promote(db, hold.order_key);
-        return open;
-    };
-    return std::visit(Overloaded{[&](const Finished&) { return end(State::Delivered, ""); },
-                                 [&](const Dead& dead) { return end(State::Dead, dead.reason); },
-                                 [&](const RetryAt& retry) {
-                                     return db.exec(kRetry, hold.delivery, ms(retry.due), attempts, settle.unclear,
-                                                    std::string_view(settle.attempt.reason)) == 1;
-                                 }},
-                      settle.settlement);
+/// Why it is not tried again: something younger waits that makes it superfluous.
+std::optional<std::string> superseded(Database& db, const ClaimTable::Hold& hold, const Settle& settle) {
+    if (!settle.gives_way || !hold.order_key || !std::holds_alternative<RetryAt>(settle.settlement))
+        return std::nullopt;
+    std::int64_t youngest = 0;
+    {
+        auto cursor = db.run(kYoungest, *hold.order_key);
+        if (!cursor.next() || cursor->is_null(0)) return std::nullopt;
+        youngest = cursor->integer(0);
+    }
+    if (youngest <= hold.delivery) return std::nullopt;
+    return rows::superseded_by(db, youngest);
 }
 
-std::optional<DeliveryState> state_after(const Settlement& settlement) {
-    if (std::holds_alternative<Finished>(settlement)) return DeliveryState::Delivered;
-    if (std::holds_alternative<Dead>(settlement)) return DeliveryState::Dead;
+/// How a delivery ends.
+struct End {
+    State state;
+    std::string reason{};
+};
+
+/// Nothing: it is tried again.
+std::optional<End> end_of(Database& db, const ClaimTable::Hold& hold, const Settle& settle) {
+    if (std::holds_alternative<Finished>(settle.settlement)) return End{State::Delivered};
+    if (const auto* dead = std::get_if<Dead>(&settle.settlement)) return End{State::Dead, dead->reason};
+    if (auto reason = superseded(db, hold, settle)) return End{State::Cancelled, *std::move(reason)};
     return std::nullopt;
+}
+
+/// False: the delivery is not open any more.
+bool record_settlement(Database& db, const ClaimTable::Hold& hold, const Settle& settle, const std::optional<End>& end,
+                       TimePoint now) {
+    const auto attempts = settle.claim.delivery.attempts_made + 1;
+    if (!end) {
+        const auto due = std::get<RetryAt>(settle.settlement).due;
+        return db.exec(kRetry, hold.delivery, ms(due), attempts, settle.unclear,
+                       std::string_view(settle.attempt.reason)) == 1;
+    }
+    const bool open = db.exec(kEnd, hold.delivery, code(end->state), ms(now), attempts, settle.unclear,
+                              std::string_view(end->reason), std::string_view(settle.reference)) == 1;
+    if (open) promote(db, hold.order_key);
+    return open;
 }
 
 bool record(Database& db, const ClaimTable::Hold& hold, const Settle& settle, TimePoint now,
             const rows::RunLimits& runs, TallyChange& change) {
-    if (!record_settlement(db, hold, settle, now)) return false;
+    const auto end = end_of(db, hold, settle);
+    if (!record_settlement(db, hold, settle, end, now)) return false;
     record_attempt(db, hold.delivery, settle);
-    record_progress(db, hold.delivery, settle);
+    record_progress(db, hold.delivery, settle, end.has_value());
     if (settle.run) rows::keep_run(db, *settle.run, hold.delivery, runs);
     const auto& target = settle.claim.delivery.target;
     if (settle.follow_job)
         db.exec(kInsertJob, hold.delivery, std::string_view(target.value), std::string_view(settle.reference), ms(now));
-    if (const auto state = state_after(settle.settlement))
-        change.moves.push_back({target, DeliveryState::Pending, *state});
+    if (end) change.moves.push_back({target, DeliveryState::Pending, rows::shown(end->state)});
     return true;
 }
 

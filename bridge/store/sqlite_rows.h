@@ -44,6 +44,13 @@ inline void promote(Database& db, const std::optional<std::int64_t>& order_key) 
     if (order_key) db.exec(kPromote, *order_key);
 }
 
+/// Why a delivery is over whose like, of this younger delivery's event, has not ended.
+inline std::string superseded_by(Database& db, std::int64_t younger) {
+    static constexpr const char* kIdBySeq = "SELECT id FROM events WHERE seq = ?";
+    auto cursor = db.run(kIdBySeq, event_of(younger));
+    return "superseded by " + (cursor.next() ? unpack_uuid(cursor->view(0)) : std::string("a later event"));
+}
+
 /// Versions up to this one do not come again.
 inline void raise_floor(Database& db, std::string_view source, std::int64_t version) {
     static constexpr const char* kRaise =

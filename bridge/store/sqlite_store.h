@@ -157,7 +157,8 @@ private:
     /// `by`: the event's id.
     void store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
                           const std::vector<PackedDelivery>& deliveries, TallyChange& change);
-    void supersede(Database& db, const PackedDelivery& with, std::string_view by, TallyChange& change);
+    std::string supersede(Database& db, const PackedDelivery& with, std::int64_t at, std::string_view by,
+                          TallyChange& change);
     void keep_fresh(std::int64_t seq, const PackedEvent& packed, TallyChange& change);
     void let_go(TallyChange& change, bool stored);
     Status remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed, TallyChange& change);

@@ -31,8 +31,9 @@ struct NewDelivery {
     std::string order_key;
     TimePoint due_at{};
     bool replayed = false;
-    /// Ends those of the same target and order key that wait and are in nobody's hands, attempted before or not,
-    /// as Cancelled, `superseded by <event>`. Needs an order key.
+    /// Ends those of the same target and order key that are older, wait and are in nobody's hands, attempted before or
+    /// not, as Cancelled, `superseded by <event>`. Ends so itself if one of a younger event has not ended: then what is
+    /// replayed, or mapped late, is an old state. Needs an order key.
     bool latest_only = false;
     std::string mark{};  ///< becomes Delivery::mark
     std::string cut{};   ///< not empty: stored as Cancelled for this reason, never to be handed out
@@ -119,6 +120,8 @@ struct Settle {
     bool follow_job = false;  ///< delivered, and its job's result is wanted: creates a FollowedJob due at once
     std::optional<Progress> progress{};  ///< a step is done: becomes Delivery::progress
     std::optional<RunRow> run{};         ///< for the history of runs; its delivery is this one
+    /// Instead of a retry it ends as Cancelled, `superseded by <event>`, if one of its order key waits for it.
+    bool gives_way = false;
 };
 
 /// A job that a delivery started and whose result is wanted (Windmill, `follow: true`).

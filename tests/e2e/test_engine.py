@@ -40,7 +40,9 @@ class Sending(unittest.TestCase):
         return json.loads(text)["id"]
 
 
-class Engine(Sending):
+class Watched(Sending):
+    """With a bridge whose targets and deliveries are looked at."""
+
     def start(self, target_extra="", route_extra="", second=False, extra="", to=(), env=None):
         self.windmill = self.world.windmill()
         to = f"[{', '.join(['on-object', *['second'] * second, *to])}]"
@@ -67,6 +69,8 @@ class Engine(Sending):
         [story] = self.bridge.api(f"/api/v1/explain/{event}?target={target}")[1]["deliveries"]
         return story["explanation"]
 
+
+class Engine(Watched):
     def test_ten_failures_open_the_breaker_and_a_healthy_target_notices_nothing(self):
         self.start(second=True, target_extra="    breaker: {open_least: 2s}\n")
         self.fail(1000)
@@ -100,6 +104,25 @@ class Engine(Sending):
         self.bridge.settled()
         self.assertEqual(self.target()["state"], "closed")
         self.assertEqual(len(self.deliveries(state="delivered")), 10)
+
+    def test_why_tells_of_a_target_without_room_and_of_one_that_is_gone(self):
+        self.start(second=True, target_extra="    in_flight_max: 1\n    breaker: off\n")
+        self.bridge.cli("pause", "second")
+        until("paused", lambda: self.target("second")["state"] == "paused")
+        self.windmill.post("/_standin/faults", [{"match": "run", "path": "on_object", "hang_s": 3, "times": 1}])
+        self.send()
+        until("under way", lambda: self.target()["in_flight"] == 1)
+        event = self.send()
+        self.assertIn("deferred by 1 deliveries that are under way: no more than 1 may be", self.explanation(event))
+        until("it had its turn", lambda: "delivered" in self.explanation(event))
+        self.assertEqual(self.bridge.stop(), 0)
+        text = self.bridge.config.read_text()
+        self.bridge.config.write_text(text.replace(SECOND.format(url=text.split("  second:")[1].split("url: ")[1].split("/api")[0]), "")
+                                      .replace("[on-object, second]", "on-object"))
+        self.bridge.start()
+        code, out, _ = self.bridge.cli("why", event, "second")
+        self.assertEqual(code, 0)
+        self.assertIn("deferred by the target, which is not in the configuration", out)
 
     def test_a_rate_limit_is_honoured_over_kills(self):
         self.start(target_extra="    rate: 4/2s\n")
@@ -154,6 +177,28 @@ class Engine(Sending):
         [cancelled] = self.deliveries(event=events[0])
         self.assertEqual(cancelled["reason"], "superseded by " + events[1])
         self.assertEqual(len(self.windmill.jobs()), 2)
+
+    def test_what_failed_is_not_tried_again_once_a_newer_state_waits(self):
+        self.start(route_extra=", coalesce: latest")
+        self.windmill.post("/_standin/faults", [{"match": "run", "path": "on_object", "status": 503, "body": "down",
+                                                 "headers": {"Retry-After": "1"}, "times": 1}])
+        subject = str(uuid.UUID(int=80, version=4))
+        old = self.send(subject)
+        until("it was tried", lambda: self.deliveries(event=old)[0]["attempts"] == 1)
+        new = self.send(subject)
+        self.bridge.settled()
+        [ended] = self.deliveries(event=old)
+        self.assertEqual((ended["state"], ended["reason"]), ("cancelled", "superseded by " + new))
+        # An old state is no news, however it comes, while a newer one is under way.
+        self.bridge.cli("pause", "on-object")
+        until("paused", lambda: self.target()["state"] == "paused")
+        newest = self.send(subject)
+        self.assertEqual(self.bridge.cli_json("replay", "--event", old)["replayed"], 1)
+        self.assertEqual(sorted(d["reason"] for d in self.deliveries(event=old)), sorted(
+            ["superseded by " + new, "superseded by " + newest]))
+        self.bridge.cli("resume", "on-object")
+        self.bridge.settled()
+        self.assertEqual([job["args"]["body"]["id"] for job in self.windmill.jobs()], [new, newest])
 
     def test_a_loop_is_cut_loudly_and_nothing_is_missing_silently(self):
         self.start(route_extra=", loop: {limit: 3}")
@@ -214,7 +259,7 @@ class Engine(Sending):
         return self.bridge.api("/api/v1/replays/" + name)[1]
 
     def test_a_replay_tells_how_far_it_is_and_goes_on_after_a_kill_making_nothing_twice(self):
-        self.start(extra="replay: {per_second_start: 20, per_second_max: 20}\n")
+        self.start(extra="replay: {per_second_start: 10, per_second_max: 10}\n")
         events = {self.send() for _ in range(100)}
         self.bridge.settled()
         started = self.bridge.cli_json("replay", "--state", "delivered", "--no-wait")

@@ -40,6 +40,21 @@ class Subscriptions(unittest.TestCase):
         self.assertEqual(self.bridge.cli("subscriptions", "show", hook)[0], 1)
         self.assertEqual(self.bridge.cli("subscriptions", "frobnicate")[0], 2)
 
+    def test_why_says_what_a_subscription_takes_and_why_it_does_not(self):
+        receiver, channel, hook = self.world.hooked(eventFilter="created:.*")
+        taken, passed = self.world.emit(channel, "created:x"), self.world.emit(channel, "deleted:x")
+        receiver.wait(1)
+        target = "hook:" + hook
+        self.assertIn(f"→ {target}: the event fits the subscription", self.bridge.cli("why", taken)[1])
+        self.assertNotIn(target, self.bridge.cli("why", passed)[1])
+        code, out, _ = self.bridge.cli("why", passed, target)
+        self.assertEqual(code, 0)
+        self.assertIn("eventName is `deleted:x`, the subscription wants all of it to match `created:.*`", out)
+        self.assertIn("no lease of this hook runs", self.bridge.cli("why", passed, "hook:nobody")[1])
+        late = self.world.api.registered(receiver.url("/late"), channel)
+        out = self.bridge.cli("why", passed, "hook:" + late)[1]
+        self.assertIn("the event fits the subscription, which was registered after it had come", out)
+
     def test_a_token_is_made_shown_once_survives_a_restart_and_can_be_removed(self):
         code, out, _ = self.bridge.cli("token", "create", "partner")
         self.assertEqual(code, 0)

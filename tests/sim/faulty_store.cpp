@@ -35,7 +35,7 @@ Result<std::vector<Accepted>> FaultyStore::accept(const Arrival& arrival) {
             if ((*accepted)[i].duplicate) continue;
             stored.push_back(&arrival.events[i]);
             ledger_.stored(arrival.events[i]);
-            tell_superseded(arrival.events[i]);
+            tell_superseded(arrival.events[i].deliveries);
         }
         return accepted;
     });
@@ -44,14 +44,26 @@ Result<std::vector<Accepted>> FaultyStore::accept(const Arrival& arrival) {
     return heard;
 }
 
-void FaultyStore::tell_superseded(const NewEvent& event) {
-    for (const auto& delivery : event.deliveries) {
+bool FaultyStore::is_cancelled(const DeliveryId& id) {
+    const auto row = MemoryStore::delivery(id);
+    return row && row->state == DeliveryState::Cancelled;
+}
+
+void FaultyStore::tell_superseded(const std::vector<NewDelivery>& added) {
+    for (const auto& delivery : added) {
         if (!delivery.cut.empty()) continue;
-        for (const auto& waiting : ledger_.waiting_before(delivery.id)) {
-            const auto row = MemoryStore::delivery(waiting);
-            ledger_.met_newer(waiting, row && row->state == DeliveryState::Cancelled);
-        }
+        const bool over = is_cancelled(delivery.id);
+        ledger_.born(delivery.id, over);
+        if (over) continue;
+        for (const auto& waiting : ledger_.waiting_before(delivery.id))
+            ledger_.met_newer(waiting, is_cancelled(waiting));
     }
+}
+
+void FaultyStore::tell_end(const Settle& settle) {
+    ledger_.settled(settle);
+    const auto& id = settle.claim.delivery.id;
+    if (std::holds_alternative<RetryAt>(settle.settlement)) ledger_.failed(id, is_cancelled(id));
 }
 
 Status FaultyStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
@@ -59,7 +71,9 @@ Status FaultyStore::add_deliveries(const EventId& id, const std::vector<NewDeliv
         auto fresh = deliveries;
         std::erase_if(fresh, [this](const auto& one) { return MemoryStore::delivery(one.id).has_value(); });
         auto status = MemoryStore::add_deliveries(id, deliveries);
-        if (status) ledger_.added(id, fresh);
+        if (!status) return status;
+        ledger_.added(id, fresh);
+        tell_superseded(fresh);
         return status;
     });
 }
@@ -76,7 +90,7 @@ Result<std::vector<bool>> FaultyStore::settle(const std::vector<Settle>& settles
     return call<Result<std::vector<bool>>>("settle", [&] {
         auto recorded = MemoryStore::settle(settles, now);
         for (std::size_t i = 0; recorded && i < settles.size(); ++i)
-            if ((*recorded)[i]) ledger_.settled(settles[i]);
+            if ((*recorded)[i]) tell_end(settles[i]);
         return recorded;
     });
 }

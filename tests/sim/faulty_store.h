@@ -37,7 +37,9 @@ protected:
 private:
     template <class R, class Work>
     R call(std::string_view method, Work&& work);
-    void tell_superseded(const NewEvent& event);
+    bool is_cancelled(const DeliveryId& id);
+    void tell_superseded(const std::vector<NewDelivery>& added);
+    void tell_end(const Settle& settle);
 
     Faults& faults_;
     Ledger& ledger_;

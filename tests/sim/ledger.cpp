@@ -174,12 +174,36 @@ void Ledger::handed(const ClaimBatch& batch) {
         if (auto* known = find(claim.delivery.id)) known->handed_until = claim.until;
 }
 
+bool Ledger::has_newer(const Known& delivery) {
+    const auto& queue = queues_[{delivery.target, delivery.order_key}].deliveries;
+    return std::any_of(queue.begin(), queue.end(),
+                       [&](const Known* other) { return other->open && other->place > delivery.place; });
+}
+
+void Ledger::born(const DeliveryId& delivery, bool over) {
+    const auto* known = find(delivery);
+    if (known == nullptr) return;
+    const bool old = terms_[known->target].coalesces && has_newer(*known);
+    if (old && !over) complain("coalesce", delivery.value + " is of an old state and goes out all the same");
+    if (over && !old) complain("coalesce", delivery.value + " was over when it was stored, and nobody asked for it");
+    if (over) cancelled(delivery, DeliveryState::Cancelled);
+}
+
+void Ledger::failed(const DeliveryId& delivery, bool ended) {
+    const auto* known = find(delivery);
+    if (known == nullptr) return;
+    const bool old = terms_[known->target].coalesces && has_newer(*known);
+    if (old && !ended) complain("coalesce", delivery.value + " is tried again although a newer state waits");
+    if (ended && !old) complain("coalesce", delivery.value + " was dropped, and nobody asked for it");
+    if (ended) cancelled(delivery, DeliveryState::Cancelled);
+}
+
 std::vector<DeliveryId> Ledger::waiting_before(const DeliveryId& delivery) {
     std::vector<DeliveryId> waiting;
     const auto* newer = find(delivery);
     if (newer == nullptr) return waiting;
     for (const auto* other : queues_[{newer->target, newer->order_key}].deliveries)
-        if (other != newer && other->open) waiting.push_back(other->id);
+        if (other->open && other->place < newer->place) waiting.push_back(other->id);
     return waiting;
 }
 

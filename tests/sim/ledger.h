@@ -70,10 +70,14 @@ public:
     void cancelled_all(const TargetId& target, DeliveryState as);
     /// Given to a holder, whether he hears of it or not.
     void handed(const ClaimBatch& batch);
-    /// Those that wait for the target, and are about the same subject as this delivery that was just stored.
+    /// This delivery was just stored, as over or not.
+    void born(const DeliveryId& delivery, bool over);
+    /// Those that wait for the target, and are about an older state of the same subject.
     std::vector<DeliveryId> waiting_before(const DeliveryId& delivery);
     /// One of those: it was ended in favour of the newer one, or not.
     void met_newer(const DeliveryId& delivery, bool ended);
+    /// An attempt of it failed: it was ended in favour of a newer one, or is to be tried again.
+    void failed(const DeliveryId& delivery, bool ended);
     /// The event is stored, and the bridge was told that it may not be.
     void unheard(const EventId& event);
 
@@ -155,6 +159,7 @@ private:
 
     Known* find(const DeliveryId& id);
     Known& keep(const EventId& event, const NewDelivery& asked);
+    bool has_newer(const Known& delivery);
     void check_routed(const NewEvent& event);
     void check_loops(const NewEvent& event);
     void check_gate(const ClaimBatch& batch, TimePoint now);

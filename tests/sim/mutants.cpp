@@ -37,6 +37,8 @@ const std::vector<Mutant>& mutants() {
         {Bug::SupersedeAll, "supersede-all", "drops what waits, whether its route asks for it or not"},
         {Bug::IgnoreBacklog, "ignore-backlog", "accepts more than there is room for"},
         {Bug::ReplayTwice, "replay-twice", "a part of a replay is done again, and makes its deliveries again"},
+        {Bug::ReplayOld, "replay-old", "a replay brings an old state although a newer one is under way"},
+        {Bug::RetrySuperseded, "retry-superseded", "goes on trying what a newer state that waits has superseded"},
         {Bug::SecretInLog, "secret-in-log", "puts the token into a reason"},
     };
     return all;
@@ -77,7 +79,10 @@ Result<std::vector<Accepted>> PlantedStore::accept(const Arrival& arrival) {
 
 /// As if ids were made anew when a part of a replay is done again, instead of following from replay, event and target.
 Status PlantedStore::add_deliveries(const EventId& id, const std::vector<NewDelivery>& deliveries) {
-    auto added = FaultyStore::add_deliveries(id, deliveries);
+    auto changed = deliveries;
+    for (auto& delivery : changed)
+        if (bug_ == Bug::ReplayOld) delivery.latest_only = false;
+    auto added = FaultyStore::add_deliveries(id, changed);
     if (bug_ != Bug::ReplayTwice || !added || !every(3)) return added;
     auto again = deliveries;
     for (auto& delivery : again) delivery.id = derived_delivery_id(delivery.due_at, delivery.id.value + " again");

@@ -47,6 +47,8 @@ enum class Bug {
     SupersedeAll,
     IgnoreBacklog,
     ReplayTwice,
+    ReplayOld,
+    RetrySuperseded,
 };
 
 struct Mutant {

@@ -78,6 +78,8 @@ std::vector<DeliveryTarget> make_delivery_targets(const World& world, const std:
         made.recipe = planted(recipe_for(target), world.bug, kToken);
         made.in_flight_max = target.in_flight_max;
         made.retry = target.retry;
+        if (target.latest_only && world.bug != Bug::RetrySuperseded)
+            made.latest_only = {route_to(target, world.bug).name};
         if (world.bug != Bug::IgnoreBreaker) made.breaker = target.breaker;
         if (world.bug != Bug::IgnoreRate) made.rate = target.rate;
         targets.push_back(std::move(made));

@@ -425,6 +425,18 @@ BOOST_AUTO_TEST_CASE(I9_teams_sendgrid_openregister_and_http_write_what_is_expec
                R"({"id":"0190-e","object":{"a": 1.50}})");
 }
 
+BOOST_AUTO_TEST_CASE(what_seems_to_be_of_our_own_making_says_so_where_the_parameters_ask_for_it) {
+    const auto made = make(R"({adapter: http, config: {url: "https://a.example/in"}, task: post,
+        params: {body: {id: "{{event.id}}", loop: "{{event.loop}}"}, idempotency_key: "{{delivery.id}}"}})");
+    BOOST_TEST(
+        written(*made).ends_with("\n\n"
+                                 R"({"id":"0190-e"})"));
+    auto echo = delivery_of("{}");
+    echo.mark = "loop: caused by windmill";
+    BOOST_TEST(made->recipe->request_for(echo, "r").value().body ==
+               R"({"id":"0190-e","loop":"loop: caused by windmill"})");
+}
+
 BOOST_AUTO_TEST_CASE(I9_s3_signs_as_the_published_vectors_do) {
     const http_tasks::AwsKeys keys{"AKIAIOSFODNN7EXAMPLE", Secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
                                    "us-east-1", "s3"};

@@ -139,4 +139,18 @@ BOOST_AUTO_TEST_CASE(a_route_may_decline_what_tells_of_things_that_were_there_be
     BOOST_TEST(reason(route) == kFits);
 }
 
+BOOST_AUTO_TEST_CASE(the_manner_of_a_route_is_known_by_its_name) {
+    RouteSettings free;
+    free.name = "free";
+    free.ordered = false;
+    RouteSettings latest;
+    latest.name = "latest";
+    latest.latest_only = true;
+    const Router router({free, latest});
+    BOOST_TEST(!router.manner_of("free").value().ordered);
+    BOOST_TEST(!router.manner_of("free").value().latest_only);
+    BOOST_TEST(router.manner_of("latest").value().latest_only);
+    BOOST_TEST(!router.manner_of("gone").has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
