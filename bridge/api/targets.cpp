@@ -15,10 +15,10 @@ Deferral deferral_by(const Hold& hold) { return {to_text(hold.by), hold.until, h
 std::optional<Deferral> deferral_by_cap(const TargetView& view) {
     const auto& gate = view.gate;
     if (gate.allowance <= 0 || view.in_flight < gate.allowance) return std::nullopt;
-    auto room = std::to_string(view.in_flight) + " deliveries that are under way: no more than " +
-                std::to_string(gate.allowance) + " may be";
-    if (gate.allowance < gate.in_flight_max) room += " while the target begins slowly";
-    return Deferral{"in_flight", std::nullopt, "", std::move(room)};
+    auto sentence = "what is under way: " + std::to_string(view.in_flight) + " of at most " +
+                    std::to_string(gate.allowance) + " at a time";
+    if (gate.allowance < gate.in_flight_max) sentence += " while the target begins slowly";
+    return Deferral{"in_flight", std::nullopt, "", std::move(sentence)};
 }
 
 }  // namespace

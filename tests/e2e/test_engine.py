@@ -113,7 +113,7 @@ class Engine(Watched):
         self.send()
         until("under way", lambda: self.target()["in_flight"] == 1)
         event = self.send()
-        self.assertIn("deferred by 1 deliveries that are under way: no more than 1 may be", self.explanation(event))
+        self.assertIn("deferred by what is under way: 1 of at most 1 at a time", self.explanation(event))
         until("it had its turn", lambda: "delivered" in self.explanation(event))
         self.assertEqual(self.bridge.stop(), 0)
         text = self.bridge.config.read_text()
