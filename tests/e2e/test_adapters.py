@@ -20,9 +20,9 @@ import urllib.parse
 import jsonschema
 import yaml
 
+from certificates import make_authority, sign
 from harness import DATA, ROOT, SECRET, World, binary, send_capture, until, CAPTURES
 from test_hostile_sinks import Closed, Sink, answer, for_ever, no_tls, read_request, says, wait_for_the_end
-from test_tls import certificates
 
 EXPECTED = DATA / "adapters"
 SANITIZED = bool(os.environ.get("ORBRIDGE_SANITIZED"))
@@ -314,7 +314,8 @@ class Failures(Base):
         return made
 
     def tls(self):
-        certificates(self.world.folder)
+        make_authority(self.world.folder)
+        sign(self.world.folder, "sink")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.world.folder / "sink.pem", self.world.folder / "sink.key")
         def act(connection):

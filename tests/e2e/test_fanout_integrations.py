@@ -19,9 +19,9 @@ import unittest
 
 import jsonschema
 
+from certificates import make_authority, sign
 from harness import CAPTURES, ROOT, SECRET, STANDINS, Process, World, binary, call, free_port, parse_capture, send_signed, until
 from test_integrations import Fake
-from test_tls import certificates
 
 sys.path.insert(0, str(STANDINS))
 from postgres import Postgres  # noqa: E402
@@ -111,7 +111,8 @@ class Servers(unittest.TestCase):
     def setUpClass(cls):
         cls.shared = World()
         cls.addClassCleanup(cls.shared.close)
-        certificates(cls.shared.folder)
+        make_authority(cls.shared.folder)
+        sign(cls.shared.folder, "sink")
         cls.postgres = Postgres(free_port(), PASSWORDS["pg"], cls.shared.folder / "sink.pem", cls.shared.folder / "sink.key")
         cls.addClassCleanup(cls.postgres.close)
         cls.begin_postgres()
