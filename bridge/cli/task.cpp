@@ -24,9 +24,10 @@ int run_task(const Args& args) {
     if (args.json()) {
         std::cout << (*answer)->text() << "\n";
     } else {
-        for (const auto& step : result["steps"].members())
+        for (const auto& step : result["steps"].members()) {
             std::cout << text_of(step.value, "task") << ": " << text_of(step.value, "message") << " ("
                       << text_of(step.value, "seconds") << " s)\n";
+        }
         std::cout << (success ? "" : "FAILED: ") << text_of(result, "message") << "\n";
         if (result["data"].present()) std::cout << result["data"].raw() << "\n";
     }
