@@ -56,6 +56,13 @@ bool same_content(const std::string& a, const std::string& b) {
     return one && other && canonical_json((*one)->root()) == canonical_json((*other)->root());
 }
 
+/// With the timeout that is configured: the least one of 30 s is for a Nextcloud, which answers wrong credentials late.
+SourceAccess access_to(const SourceSettings& source) {
+    auto access = access_of(source);
+    access.timeout = source.timeout;
+    return access;
+}
+
 }  // namespace
 
 Trouble trouble_of_answer(const HttpRequest& request, const HttpResponse& response, TimePoint now) {
@@ -105,7 +112,7 @@ JsonPoller::JsonPoller(const SourceSettings& source, JsonPollSettings settings, 
                        const Clock& clock)
     : source_(source.id),
       url_(source.url),
-      access_(access_of(source)),
+      access_(access_to(source)),
       settings_(std::move(settings)),
       exchange_(std::move(exchange)),
       store_(store),

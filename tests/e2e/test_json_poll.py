@@ -17,7 +17,7 @@ sources:
     type: http
     url: {url}
     token: t0p-s3cret
-    timeout: 500ms
+    timeout: 5s
     poll: {{interval: 150ms, backoff_max: 150ms, channel: Ticket{poll}}}
 targets:
   nowhere: {{adapter: windmill, url: 'http://127.0.0.1:9/api/w/main/jobs/run/p/f/x/y', token: wm}}
