@@ -2,6 +2,8 @@
 
 #include "adapters/http_json/poller.h"
 #include "bridge/core/json_pointer.h"
+#include "bridge/store/memory_store.h"
+#include "tests/support/delivery_fakes.h"
 
 using namespace orbridge;
 using namespace orbridge::http_json;
@@ -62,6 +64,27 @@ BOOST_AUTO_TEST_CASE(S4_an_exhausted_limit_is_waited_for) {
     BOOST_TEST((told(401, {}).kind == Trouble::Kind::Credentials));
     BOOST_TEST(told(500, {}).message.find("s3cret") == std::string::npos);
     BOOST_TEST(told(500, {}).message.find(":p@") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_request_waits_as_long_as_its_source_says) {
+    MemoryStore store;
+    test::ManualClock clock;
+    SourceSettings source;
+    source.id = {"tickets"};
+    source.url = "https://a.example/x";
+    source.timeout = 500ms;
+    milliseconds waits{0};
+    JsonPollSettings settings;
+    settings.channel = "Ticket";
+    const auto refuse = [&](const HttpRequest& request) -> Exchange {
+        waits = request.timeout;
+        HttpResponse response;
+        response.status = 500;
+        return response;
+    };
+    JsonPoller poller(source, settings, refuse, store, clock);
+    BOOST_TEST(poller.step("").trouble.has_value());
+    BOOST_TEST((waits == 500ms));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
