@@ -1,6 +1,6 @@
 /// Durable accepts per second through the real binary, beside two references measured in the same run:
 /// the raw rate of fdatasync, and a minimal epoll server with raw SQLite group commit that parses nothing.
-///     bench_ingest [rounds=3] [seconds=2]
+///     bench_ingest [rounds=3] [seconds=2] [connections=1 16 64 256]...
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -145,6 +145,9 @@ private:
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 3;
     const std::chrono::seconds time{argc > 2 ? std::atoi(argv[2]) : 2};
+    std::vector<int> numbers_of_connections{1, 16, 64, 256};
+    if (argc > 3) numbers_of_connections.clear();
+    for (int i = 3; i < argc; ++i) numbers_of_connections.push_back(std::atoi(argv[i]));
     const auto folder = bench_folder();
     Requests requests;
     const MakeRequest make = [&] { return requests.next(); };
@@ -154,7 +157,7 @@ int main(int argc, char** argv) {
     {
         Reference reference(folder);
         Bridge daemon(folder, "targets: {}\nroutes: []\n");
-        for (const int connections : {1, 16, 64, 256}) {
+        for (const int connections : numbers_of_connections) {
             std::map<std::string, std::array<std::vector<double>, 4>> figures;
             for (int round = 0; round < rounds; ++round) {
                 const auto plain = run_load(reference.port(), connections, time, make);
