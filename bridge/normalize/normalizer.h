@@ -34,7 +34,7 @@ struct Normalized {
     /// source gives nothing to tell a repetition by (Nextcloud), and the store takes no such event for a duplicate.
     std::string dedup_key;
     /// Equal for the same change seen through different kinds of intake (webhooks and hooks), which
-    /// share no identity: the store pairs such events only across intakes and within a short time.
+    /// share no identity: the store pairs such events of one subject, only across intakes and within a short time.
     /// Empty: this event has no such twin.
     std::string twin_key;
     StateFound state;

@@ -40,6 +40,11 @@ std::optional<Error> bad_id(const NewEvent& event) {
     return std::nullopt;
 }
 
+/// What a dedup key is kept under. Not by the subject's own name, which may have to be forgotten.
+std::pair<SourceId, std::string> dedup_of(const Event& event, const std::string& key) {
+    return {event.source, erased_name(event.subject) + "\n" + key};
+}
+
 }  // namespace
 
 // ---- accept
@@ -100,7 +105,7 @@ std::optional<Accepted> MemoryStore::store_one(State& state, const NewEvent& eve
     auto as_stored = event;
     if (verdict.real) {
         as_stored.twin_key.clear();
-        if (state.dedup.count({event.event.source, event.dedup_key}) != 0)
+        if (state.dedup.count(dedup_of(event.event, event.dedup_key)) != 0)
             as_stored.dedup_key = again_key(event.dedup_key, before->version);
     }
     auto accepted = store_unless_known(state, as_stored, only_if_known);
@@ -158,8 +163,9 @@ void MemoryStore::store_new(State& state, const NewEvent& event) {
     if (event.event.state == EventState::Unmapped) stored.headers = event.headers;
     state.event_ids[event.event.id] = sequence;
     if (!event.dedup_key.empty()) {
-        stored.dedup_keys.insert(event.dedup_key);
-        state.dedup[{event.event.source, event.dedup_key}] = sequence;
+        const auto key = dedup_of(event.event, event.dedup_key);
+        stored.dedup_keys.insert(key.second);
+        state.dedup[key] = sequence;
     }
     add(state, stored, event.deliveries);
 }
@@ -167,14 +173,15 @@ void MemoryStore::store_new(State& state, const NewEvent& event) {
 std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent& event) const {
     const auto& source = event.event.source;
     if (!event.dedup_key.empty()) {
-        const auto same = state.dedup.find({source, event.dedup_key});
+        const auto same = state.dedup.find(dedup_of(event.event, event.dedup_key));
         if (same != state.dedup.end()) return state.events.at(same->second).event.id;
     }
     if (state.event_ids.count(event.event.id) != 0) return event.event.id;
     if (event.twin_key.empty()) return std::nullopt;
     for (auto& [sequence, earlier] : state.events) {
         const auto apart = std::chrono::abs(event.event.received_at - earlier.event.received_at);
-        if (earlier.twin_key != event.twin_key || earlier.event.source != source || apart > twin_window_) continue;
+        const bool about_same = earlier.event.source == source && earlier.event.subject == event.event.subject;
+        if (earlier.twin_key != event.twin_key || !about_same || apart > twin_window_) continue;
         // Polling sees whole objects, as webhooks do: only what schema hooks tell it cannot know again by itself.
         const auto intakes = std::pair(event.event.intake, earlier.event.intake);
         const bool polled = intakes.first == Intake::Poll || intakes.second == Intake::Poll;
@@ -182,8 +189,9 @@ std::optional<EventId> MemoryStore::find_duplicate(State& state, const NewEvent&
         if (polled && !hooked) continue;
         if (!earlier.seen.insert(event.event.intake).second) continue;
         if (!event.dedup_key.empty()) {
-            earlier.dedup_keys.insert(event.dedup_key);
-            state.dedup[{source, event.dedup_key}] = sequence;
+            const auto key = dedup_of(event.event, event.dedup_key);
+            earlier.dedup_keys.insert(key.second);
+            state.dedup[key] = sequence;
         }
         return earlier.event.id;
     }
@@ -244,7 +252,7 @@ Status MemoryStore::remap(const EventId& id, const std::vector<NewEvent>& mapped
                 store_one(state, event, false);
                 continue;
             }
-            const auto same = state.dedup.find({stored.event.source, event.dedup_key});
+            const auto same = state.dedup.find(dedup_of(event.event, event.dedup_key));
             if (!event.dedup_key.empty() && same != state.dedup.end() && same->second != known->second) continue;
             give_form(state, stored, event);
             has_form = true;
@@ -258,8 +266,9 @@ void MemoryStore::give_form(State& state, StoredEvent& stored, const NewEvent& m
     const auto& source = stored.event.source;
     if (!mapped.dedup_key.empty()) {
         for (const auto& key : stored.dedup_keys) state.dedup.erase({source, key});
-        stored.dedup_keys = {mapped.dedup_key};
-        state.dedup[{source, mapped.dedup_key}] = stored.event.sequence;
+        const auto key = dedup_of(mapped.event, mapped.dedup_key);
+        stored.dedup_keys = {key.second};
+        state.dedup[key] = stored.event.sequence;
     }
     auto event = mapped.event;
     event.id = stored.event.id;

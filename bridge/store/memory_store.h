@@ -101,7 +101,7 @@ private:
 
     struct StoredEvent {
         Event event;
-        std::set<std::string> dedup_keys;  ///< its own and its twins'
+        std::set<std::string> dedup_keys;  ///< its own and its twins', as in State::dedup
         std::string twin_key;
         std::set<Intake> seen;
         int deliveries = 0;

@@ -124,6 +124,9 @@ public:
         return sqlite3_changes(db_.get());
     }
 
+    /// Of the row inserted last.
+    std::int64_t last_row() const { return sqlite3_last_insert_rowid(db_.get()); }
+
     bool in_transaction() const { return db_ && sqlite3_get_autocommit(db_.get()) == 0; }
 
 private:

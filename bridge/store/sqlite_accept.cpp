@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "bridge/core/text.h"
+#include "bridge/store/sqlite_keys.h"
 #include "bridge/store/sqlite_packed.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_snapshot_rows.h"
@@ -14,8 +15,8 @@ using rows::code;
 using rows::find_id;
 using rows::floor_of;
 using rows::ms;
+using rows::place_of;
 using rows::read_snapshot;
-using rows::write_snapshot;
 
 constexpr std::string_view kStoring = "store the event";
 
@@ -23,15 +24,16 @@ constexpr const char* kInsertEvent =
     "INSERT INTO events (seq, id, dedup, twin, seen, state, intake, source, class, channel, event_name, subject,"
     " occurred_at, received_at, payload, backfilled) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING";
-constexpr const char* kIdByDedup = "SELECT id FROM events WHERE dedup = ?";
+constexpr const char* kIdBySeq = "SELECT id FROM events WHERE seq = ?";
 constexpr const char* kIdByTwinDedup = "SELECT e.id FROM twins t JOIN events e ON e.seq = t.event WHERE t.dedup = ?";
 constexpr const char* kSeqById = "SELECT seq FROM events WHERE id = ?";
 constexpr const char* kInsertHeaders = "INSERT INTO kept_headers (event, headers) VALUES (?, ?)";
 constexpr const char* kTwin =
-    "SELECT seq, id FROM events WHERE twin = ?1 AND received_at BETWEEN ?2 AND ?3 AND seen & ?4 = 0"
+    "SELECT e.seq, e.id FROM keys k CROSS JOIN events e ON e.seq = k.ref WHERE k.place = ?6 AND k.key = ?1"
+    " AND e.received_at BETWEEN ?2 AND ?3 AND e.seen & ?4 = 0"
     // Polling sees whole objects, as webhooks do: only what schema hooks tell it cannot know again by itself.
-    " AND (?5 = 2 OR (?5 <> 3 AND intake <> 3) OR (?5 = 3 AND intake = 2))"
-    " ORDER BY seq LIMIT 1";
+    " AND (?5 = 2 OR (?5 <> 3 AND e.intake <> 3) OR (?5 = 3 AND e.intake = 2))"
+    " ORDER BY k.ref LIMIT 1";
 constexpr const char* kTwinSeen = "UPDATE events SET seen = seen | ?2 WHERE seq = ?1";
 constexpr const char* kInsertTwin = "INSERT INTO twins (dedup, event) VALUES (?, ?) ON CONFLICT DO NOTHING";
 constexpr const char* kInsertDelivery =
@@ -80,9 +82,9 @@ bool is_erased(Database& db, const EventId& id) {
 /// What comes with events, or alone: first sights, and where to go on.
 void SqliteStore::store_rest(Database& db, const Arrival& arrival) {
     for (const auto& seen : arrival.seen) {
-        if (read_snapshot(db, arrival.seen_at, seen.subject)) continue;
+        if (read_snapshot(db, place_of(arrival.seen_at.value, seen.subject))) continue;
         const auto floor = floor_of(db, arrival.seen_at);
-        write_snapshot(db, arrival.seen_at, seen.subject, first_sight(seen.state, floor, arrival.seen_when));
+        rows::add_snapshot(db, arrival.seen_at, seen.subject, first_sight(seen.state, floor, arrival.seen_when));
     }
     if (!arrival.bookmark) return;
     db.exec(kSetBookmark, std::string_view(arrival.bookmark->key), std::string_view(arrival.bookmark->value));
@@ -110,6 +112,7 @@ Result<SqliteStore::PackedEvent> SqliteStore::pack(const NewEvent& event) {
     if (!deliveries) return deliveries.error();
     PackedEvent packed{.from = &event, .id = *id, .deliveries = *std::move(deliveries)};
     const auto& source = event.event.source.value;
+    packed.place = place_of(source, event.event.subject);
     if (!event.dedup_key.empty()) packed.dedup = hash_key(source, event.dedup_key);
     if (!event.twin_key.empty()) packed.twin = hash_key(source, event.twin_key);
     return packed;
@@ -196,7 +199,7 @@ Result<std::vector<Accepted>> SqliteStore::end_accept(Accepting& accepting, cons
 }
 
 /// None: something is new, and only what is known was wanted.
-std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector<PackedEvent>& packed,
+std::vector<Accepted> SqliteStore::store_arrival(Database& db, std::vector<PackedEvent>& packed,
                                                  const std::optional<Key16>& request, bool only_if_known,
                                                  TallyChange& change) {
     if (request && has_twins_) {
@@ -205,7 +208,7 @@ std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector
     }
     std::vector<Accepted> accepted;
     accepted.reserve(packed.size());
-    for (const auto& event : packed) {
+    for (auto& event : packed) {
         auto one = store_event(db, event, only_if_known, change);
         if (!one) return {};
         accepted.push_back(std::move(*one));
@@ -219,20 +222,22 @@ std::vector<Accepted> SqliteStore::store_arrival(Database& db, const std::vector
 }
 
 /// Held against its subject's snapshot first. Nothing: it is new, and only a known one was wanted.
-std::optional<Accepted> SqliteStore::store_event(Database& db, const PackedEvent& packed, bool only_if_known,
+std::optional<Accepted> SqliteStore::store_event(Database& db, PackedEvent& packed, bool only_if_known,
                                                  TallyChange& change) {
     const auto& leaves = packed.from->leaves;
     const auto& event = packed.from->event;
+    // Of a subject that nobody has heard of there is nothing to be looked up.
+    packed.heard_of = has_erased_ || rows::has_keys(db, packed.place);
     if (event.backfilled) return store_backfilled(db, packed, only_if_known, change);
     if (!leaves || event.subject.empty()) return store_new(db, packed, only_if_known, change);
-    const auto before = read_snapshot(db, event.source, event.subject);
+    const auto before = packed.heard_of ? read_snapshot(db, packed.place) : std::nullopt;
     const bool late = event.sequence != 0;
     const auto verdict = late ? judge_late(before, *leaves, event) : judge(before, *leaves, event.intake);
     if (verdict.same) return Accepted{before->event.value.empty() ? event.id : before->event, true};
     auto as_stored = packed;
     if (verdict.real) {
         as_stored.twin.reset();
-        if (packed.dedup && find_id(db.run(kIdByDedup, blob(packed.dedup))))
+        if (packed.dedup && find_by_dedup(db, packed))
             as_stored.dedup = hash_key(event.source.value, again_key(packed.from->dedup_key, before->version));
     }
     auto accepted = store_new(db, as_stored, only_if_known, change);
@@ -253,7 +258,11 @@ bool SqliteStore::leave_snapshot(Database& db, const std::optional<Snapshot>& be
     const auto& event = packed.from->event;
     const auto floor = before ? 0 : floor_of(db, event.source);
     const auto update = following(before, floor, *packed.from->leaves, event, stored_as, old_state_bytes_max_);
-    write_snapshot(db, event.source, event.subject, update.after);
+    if (before) {
+        rows::change_snapshot(db, packed.place, update.after);
+    } else {
+        rows::add_snapshot(db, event.source, event.subject, update.after);
+    }
     if (seq == 0 || !update.difference) return false;
     db.exec(kInsertDifference, seq, Blob{update.difference->before}, std::string_view(update.difference->changed));
     return true;
@@ -263,25 +272,31 @@ bool SqliteStore::leave_snapshot(Database& db, const std::optional<Snapshot>& be
 std::optional<Accepted> SqliteStore::store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
                                                       TallyChange& change) {
     const auto& event = packed.from->event;
-    auto known = read_snapshot(db, event.source, event.subject);
+    auto known = read_snapshot(db, packed.place);
+    const bool there = known.has_value();
     const auto& leaves = packed.from->leaves;
     if (!known && leaves) known = first_sight(*leaves, floor_of(db, event.source), event.received_at);
     if (!is_untold(known)) return Accepted{known && !known->event.value.empty() ? known->event : event.id, true};
     auto accepted = store_new(db, packed, only_if_known, change);
     if (!accepted || is_erased(db, accepted->id)) return accepted;
     known->event = accepted->id;
-    write_snapshot(db, event.source, event.subject, *known);
+    if (there) {
+        rows::change_snapshot(db, packed.place, *known);
+    } else {
+        rows::add_snapshot(db, event.source, event.subject, *known);
+    }
     return accepted;
 }
 
 /// Nothing: it is new, and only a known one was wanted.
 std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& packed, bool only_if_known,
                                                TallyChange& change) {
-    if (packed.twin) {
-        if (const auto earlier = find_twin(db, packed)) return *earlier;
-    }
-    if (only_if_known) return find_same(db, packed);
+    if (const auto earlier = find_earlier(db, packed)) return *earlier;
     const auto& event = packed.from->event;
+    if (only_if_known) {
+        if (!db.run(kSeqById, Blob{packed.id.view()}).next()) return std::nullopt;
+        return Accepted{event.id, true};
+    }
     const auto seq = last_seq_ + 1;
     const auto inserted =
         db.exec(kInsertEvent, seq, Blob{packed.id.view()}, blob(packed.dedup), blob(packed.twin),
@@ -289,11 +304,9 @@ std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& 
                 std::string_view(event.event_class), std::string_view(event.channel),
                 std::string_view(event.event_name), std::string_view(event.subject), ms(event.occurred_at),
                 ms(event.received_at), Blob{event.payload}, event.backfilled);
-    if (inserted == 0) {
-        const auto earlier = packed.dedup ? find_id(db.run(kIdByDedup, blob(packed.dedup))) : std::nullopt;
-        return Accepted{earlier.value_or(event.id), true};  // else the same event once more
-    }
+    if (inserted == 0) return Accepted{event.id, true};  // the same event once more
     last_seq_ = seq;
+    rows::add_keys(db, packed.place, packed.dedup, packed.twin, seq);
     store_deliveries(db, seq, event.id.value, 0, packed.deliveries, change);
     keep_fresh(seq, packed, change);
     const auto& headers = packed.from->headers;
@@ -306,29 +319,35 @@ std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& 
     return Accepted{event.id, false};
 }
 
-/// By its own dedup key, or the very same event.
-std::optional<Accepted> SqliteStore::find_same(Database& db, const PackedEvent& packed) {
-    if (packed.dedup) {
-        if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
+/// By its own dedup key, also where an erased one's is.
+std::optional<EventId> SqliteStore::find_by_dedup(Database& db, const PackedEvent& packed) const {
+    if (!packed.dedup || !packed.heard_of) return std::nullopt;
+    auto seq = rows::find_dedup(db, packed.place, *packed.dedup);
+    if (!seq && has_erased_) {
+        const auto& event = packed.from->event;
+        seq = rows::find_dedup(db, place_of(event.source.value, erased_name(event.subject)), *packed.dedup);
     }
-    if (db.run(kSeqById, Blob{packed.id.view()}).next()) return Accepted{packed.from->event.id, true};
-    return std::nullopt;
+    if (!seq) return std::nullopt;
+    return find_id(db.run(kIdBySeq, *seq));
 }
 
 /// An event that came already: by its own dedup key, by that of a twin, or now as a twin.
-std::optional<Accepted> SqliteStore::find_twin(Database& db, const PackedEvent& packed) {
-    if (packed.dedup) {
-        if (const auto same = find_id(db.run(kIdByDedup, blob(packed.dedup)))) return Accepted{*same, true};
-        const auto same = has_twins_ ? find_id(db.run(kIdByTwinDedup, blob(packed.dedup))) : std::nullopt;
-        if (same) return Accepted{*same, true};
+std::optional<Accepted> SqliteStore::find_earlier(Database& db, const PackedEvent& packed) {
+    if (!packed.heard_of) return std::nullopt;
+    if (const auto same = find_by_dedup(db, packed)) return Accepted{*same, true};
+    if (!packed.twin) return std::nullopt;
+    if (packed.dedup && has_twins_) {
+        if (const auto same = find_id(db.run(kIdByTwinDedup, blob(packed.dedup)))) return Accepted{*same, true};
     }
     const auto& event = packed.from->event;
     const int seen = 1 << code(event.intake);
+    const auto entry = rows::twin_entry(*packed.twin);
     std::int64_t seq = 0;
     EventId id;
     {
-        auto cursor = db.run(kTwin, blob(packed.twin), ms(event.received_at - twin_window_),
-                             ms(event.received_at + twin_window_), seen, code(event.intake));
+        auto cursor =
+            db.run(kTwin, Blob{entry}, ms(event.received_at - twin_window_), ms(event.received_at + twin_window_), seen,
+                   code(event.intake), std::string_view(packed.place));
         if (!cursor.next()) return std::nullopt;
         seq = cursor->integer(0);
         id.value = unpack_uuid(cursor->view(1));

@@ -4,7 +4,9 @@
 
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
+#include "bridge/store/sqlite_keys.h"
 #include "bridge/store/sqlite_rows.h"
+#include "bridge/store/sqlite_snapshot_rows.h"
 #include "bridge/store/sqlite_store.h"
 
 // How one subject is forgotten.
@@ -54,8 +56,10 @@ constexpr const char* kCountAttempts = "SELECT count(*) FROM attempts WHERE deli
 constexpr const char* kCountJobs = "SELECT count(*) FROM jobs WHERE delivery BETWEEN ? AND ?";
 
 constexpr const char* kNextSource = "SELECT source FROM snapshots WHERE source > ? ORDER BY source LIMIT 1";
-constexpr const char* kHasSnapshot = "SELECT 1 FROM snapshots WHERE source = ? AND subject = ?";
-constexpr const char* kRemoveSnapshot = "DELETE FROM snapshots WHERE source = ? AND subject = ? RETURNING version";
+constexpr const char* kHasSnapshot = "SELECT 1 FROM keys WHERE place = ? AND key = x''";
+// Only from then on the keys of what was erased are looked for, which are under its new name.
+constexpr const char* kSomeErased =
+    "INSERT INTO notes (key, value) VALUES ('store.erased', '1') ON CONFLICT DO NOTHING";
 
 constexpr const char* kNaming = "SELECT number FROM audit WHERE subject = ?1 OR instr(detail, ?2) > 0";
 constexpr const char* kBlankAudit =
@@ -95,7 +99,7 @@ std::vector<std::string> sources_with(Database& db, const ErasureOrder& order) {
         all.push_back(last = cursor->text(0));
     }
     for (auto& source : all) {
-        if (db.run(kHasSnapshot, std::string_view(source), std::string_view(order.subject)).next())
+        if (db.run(kHasSnapshot, std::string_view(rows::place_of(source, order.subject))).next())
             found.push_back(std::move(source));
     }
     return found;
@@ -161,13 +165,17 @@ struct SqliteStore::Erasing {
         done.deliveries += open.size();
     }
     void erase_event(Database& db, std::int64_t event) {
+        bool had_subject = false;
         {
             auto was = db.run(kWas, event);
             if (!was.next()) return;  // pruned meanwhile
             change.unmapped -= was->small(0) == rows::code(EventState::Unmapped) ? 1 : 0;
-            done.without_subject += was->small(1) != 0 ? 1 : 0;
+            had_subject = was->small(1) == 0;
         }
+        done.without_subject += had_subject ? 0 : 1;
+        if (had_subject) rows::take_keys(db, event);
         db.exec(kEraseEvent, event, std::string_view(name));
+        if (had_subject) rows::put_keys(db, event);  // else it comes again without one
         ++done.events;
         end_open(db, event);
         db.exec(kBlankDeliveries, first_of(event), last_of(event), ms(now));
@@ -180,11 +188,8 @@ struct SqliteStore::Erasing {
     }
     void erase_rest(Database& db, const ErasureOrder& order) {
         for (const auto& source : sources_with(db, order)) {
-            std::int64_t version = 0;
-            for (auto gone = db.run(kRemoveSnapshot, std::string_view(source), std::string_view(order.subject));
-                 gone.next();)
-                version = gone->integer(0);
-            rows::raise_floor(db, source, version);
+            const auto version = rows::remove_snapshot(db, rows::place_of(source, order.subject));
+            rows::raise_floor(db, source, version.value_or(0));
             ++done.snapshots;
         }
         db.exec(kBlankRunsNaming, std::string_view(order.subject));
@@ -250,6 +255,8 @@ Status SqliteStore::erase_some(const ErasureOrder& order, const std::vector<std:
                                Erasing& erasing) {
     auto work = [&](Database& db) -> Status {
         erasing.begin();
+        db.exec(kSomeErased);
+        has_erased_ = true;
         if (last) {
             About since;
             find_about(db, order, erasing.looked_to, last_seq_, since);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bridge/store/sqlite_keys.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_store.h"
 
@@ -98,6 +99,7 @@ void remove_event(Database& db, std::int64_t event, TallyChange& change) {
     db.exec(kRemoveTwins, event);
     db.exec(kRemoveHeaders, event);
     db.exec(kRemoveDifference, event);
+    rows::take_keys(db, event);
     auto removed = db.run(kRemoveEvent, event);
     while (removed.next()) {
         change.events -= 1;

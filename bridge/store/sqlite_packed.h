@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "bridge/store/keys.h"
@@ -19,6 +20,8 @@ struct SqliteStore::PackedDelivery {
 struct SqliteStore::PackedEvent {
     const NewEvent* from = nullptr;
     Key16 id{};
+    std::string place{};   ///< of its subject's keys
+    bool heard_of = true;  ///< something may be known of its subject; the writer finds out
     std::optional<Key16> dedup{}, twin{};
     std::vector<PackedDelivery> deliveries{};
 };

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "bridge/core/text.h"
+#include "bridge/store/sqlite_keys.h"
 #include "bridge/store/sqlite_packed.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_snapshot_rows.h"
@@ -23,7 +24,7 @@ constexpr const char* kHeadersOf =
 constexpr const char* kRemap =
     "UPDATE events SET state = 0, dedup = coalesce(?2, dedup), twin = ?3, class = ?4, channel = ?5, event_name = ?6,"
     " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
-constexpr const char* kOtherByDedup = "SELECT id FROM events WHERE dedup = ? AND seq <> ?";
+constexpr const char* kIdBySeq = "SELECT id FROM events WHERE seq = ?";
 // Waits if an open delivery of the same target and key is there already. With a reason it is over already.
 constexpr const char* kKnownDelivery = "SELECT 1 FROM deliveries WHERE id = ?";
 constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
@@ -80,8 +81,7 @@ Status SqliteStore::remap(const EventId& id, const std::vector<NewEvent>& mapped
     return outcome;
 }
 
-Status SqliteStore::remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed,
-                                TallyChange& change) {
+Status SqliteStore::remap_event(Database& db, const Key16& key, std::vector<PackedEvent>& packed, TallyChange& change) {
     const auto id = unpack_uuid(key.view());
     const auto found = find_event(db, key);
     if (!found) return no_event({id});
@@ -89,14 +89,15 @@ Status SqliteStore::remap_event(Database& db, const Key16& key, const std::vecto
     if (state != EventState::Unmapped) return Error{Error::Kind::Conflict, "the event is mapped already"};
     std::string earlier;
     bool has_form = false;
-    for (const auto& event : packed) {
+    for (auto& event : packed) {
         if (has_form) {
             store_event(db, event, false, change);
             continue;
         }
-        const auto other = event.dedup ? find_id(db.run(kOtherByDedup, blob(event.dedup), seq)) : std::nullopt;
-        if (other) {
-            earlier = other->value;
+        const auto other = event.dedup ? rows::find_dedup(db, event.place, *event.dedup, seq) : std::nullopt;
+        const auto other_id = other ? find_id(db.run(kIdBySeq, *other)) : std::nullopt;
+        if (other_id) {
+            earlier = other_id->value;
         } else {
             give_form(db, seq, id, event, change);
             has_form = true;
@@ -110,14 +111,16 @@ Status SqliteStore::remap_event(Database& db, const Key16& key, const std::vecto
 void SqliteStore::give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed,
                             TallyChange& change) {
     const auto& event = packed.from->event;
+    rows::take_keys(db, seq);
     db.exec(kRemap, seq, blob(packed.dedup), blob(packed.twin), std::string_view(event.event_class),
             std::string_view(event.channel), std::string_view(event.event_name), std::string_view(event.subject),
             ms(event.occurred_at), Blob{event.payload});
+    rows::put_keys(db, seq);
     db.exec(kRemoveHeaders, seq);
     store_deliveries(db, seq, id, next_number(db, seq), packed.deliveries, change);
     change.unmapped -= 1;
     if (!packed.from->leaves || event.subject.empty()) return;
-    const auto before = read_snapshot(db, event.source, event.subject);
+    const auto before = read_snapshot(db, packed.place);
     if (judge_late(before, *packed.from->leaves, event).keep) return;
     leave_snapshot(db, before, packed, EventId{std::string(id)}, seq);
 }

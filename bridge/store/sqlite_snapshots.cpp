@@ -3,6 +3,7 @@
 #include <map>
 
 #include "bridge/settings/values.h"
+#include "bridge/store/sqlite_keys.h"
 #include "bridge/store/sqlite_rows.h"
 #include "bridge/store/sqlite_snapshot_rows.h"
 #include "bridge/store/sqlite_store.h"
@@ -16,9 +17,11 @@ using rows::read_snapshot;
 constexpr milliseconds kUseNotedEvery = std::chrono::days{1};  // reading is to cost no writing
 
 constexpr const char* kList =
-    "SELECT subject, version, live, updated_at FROM snapshots WHERE source = ? AND subject > ? ORDER BY subject LIMIT "
-    "?";
-constexpr const char* kUse = "UPDATE snapshots SET used_at = ?3 WHERE source = ?1 AND subject = ?2 AND used_at <= ?4";
+    "SELECT s.subject, s.version, s.live, s.updated_at FROM keys k CROSS JOIN snapshots s ON s.id = k.ref"
+    " WHERE k.place > ?1 || char(10) || ?2 AND k.place < ?1 || char(11) AND k.key = x'' ORDER BY k.place LIMIT ?3";
+constexpr const char* kUse =
+    "UPDATE snapshots SET used_at = ?2 WHERE id = (SELECT ref FROM keys WHERE place = ?1 AND key = x'') AND used_at <= "
+    "?3";
 constexpr const char* kDifference =
     "SELECT x.before, x.changed FROM events e JOIN differences x ON x.event = e.seq WHERE e.id = ?";
 constexpr const char* kNextSource = "SELECT source FROM snapshots WHERE source > ? ORDER BY source LIMIT 1";
@@ -26,8 +29,9 @@ constexpr const char* kCount = "SELECT count(*) FROM snapshots";
 constexpr const char* kUnused =
     "SELECT subject, used_at FROM snapshots INDEXED BY snapshots_used WHERE source = ? AND live = ? AND used_at < ?"
     " ORDER BY used_at LIMIT ?";
-constexpr const char* kRemove =
-    "DELETE FROM snapshots WHERE source = ? AND subject = ? AND live = ? AND used_at = ? RETURNING version";
+constexpr const char* kStillUnused =
+    "SELECT s.id FROM keys k CROSS JOIN snapshots s ON s.id = k.ref WHERE k.place = ? AND k.key = x'' AND s.live = ?"
+    " AND s.used_at = ?";
 
 constexpr const char* kSetBookmark =
     "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -49,8 +53,9 @@ constexpr const char* kMarkTold =
 constexpr const char* kLastSeq = "SELECT coalesce(max(seq), 0) FROM events";
 constexpr const char* kNote = "SELECT value FROM notes WHERE key = ?";
 constexpr const char* kLiveSubjects =
-    "SELECT subject FROM snapshots WHERE source = ?1 AND subject > ?2 AND subject >= ?3 AND subject < ?4 AND live = 1"
-    " ORDER BY subject LIMIT ?5";
+    "SELECT s.subject FROM keys k CROSS JOIN snapshots s ON s.id = k.ref WHERE k.place > ?1 || char(10) || ?2"
+    " AND k.place >= ?1 || char(10) || ?3 AND k.place < ?1 || char(10) || ?4 AND k.key = x'' AND s.live = 1"
+    " ORDER BY k.place LIMIT ?5";
 
 /// A snapshot that may go, as it was when that was decided.
 struct Unused {
@@ -93,7 +98,7 @@ std::int64_t last_ms(const std::optional<TimePoint>& until) {
 
 Result<std::optional<Snapshot>> SqliteStore::snapshot(const SourceId& source, const std::string& subject) {
     return attempt("read a snapshot", [&]() -> Result<std::optional<Snapshot>> {
-        return readers_.with([&](Database& db) { return read_snapshot(db, source, subject); });
+        return readers_.with([&](Database& db) { return read_snapshot(db, rows::place_of(source.value, subject)); });
     });
 }
 
@@ -202,7 +207,8 @@ Result<std::vector<SnapshotRow>> SqliteStore::snapshots(const SourceId& source, 
 
 Status SqliteStore::use_snapshot(const SourceId& source, const std::string& subject, TimePoint now) {
     return writer_.write("note the use of a snapshot", [&](Database& db) -> Status {
-        db.exec(kUse, std::string_view(source.value), std::string_view(subject), ms(now), ms(now - kUseNotedEvery));
+        const auto place = rows::place_of(source.value, subject);
+        db.exec(kUse, std::string_view(place), ms(now), ms(now - kUseNotedEvery));
         return Ok{};
     });
 }
@@ -239,12 +245,11 @@ Result<std::uint64_t> SqliteStore::prune_snapshots(const SnapshotRetention& rete
     const auto written = writer_.write("remove old snapshots", [&](Database& db) -> Status {
         removed = 0;
         for (const auto& each : old) {
-            std::int64_t version = 0;  // 0: it changed or was read meanwhile
-            auto gone =
-                db.run(kRemove, std::string_view(each.source), std::string_view(each.subject), each.live, each.used_at);
-            while (gone.next()) version = gone->integer(0);
-            if (version == 0) continue;
-            rows::raise_floor(db, each.source, version);
+            const auto place = rows::place_of(each.source, each.subject);
+            // Else it changed or was read meanwhile.
+            if (!db.run(kStillUnused, std::string_view(place), each.live, each.used_at).next()) continue;
+            const auto version = rows::remove_snapshot(db, place);
+            rows::raise_floor(db, each.source, version.value_or(0));
             ++removed;
         }
         return Ok{};

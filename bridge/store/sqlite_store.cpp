@@ -33,6 +33,7 @@ constexpr const char* kCountEvents = "SELECT count(*) FROM events";
 constexpr const char* kCountUnmapped = "SELECT count(*) FROM events WHERE state = 1";
 constexpr const char* kCountDeliveries = "SELECT target, state, count(*) FROM deliveries GROUP BY target, state";
 constexpr const char* kHasTwins = "SELECT 1 FROM twins LIMIT 1";
+constexpr const char* kHasErased = "SELECT 1 FROM notes WHERE key = 'store.erased'";
 constexpr const char* kHeardRows = "SELECT source, intake, last_at, count FROM heard";
 
 Status create_private_file(const std::string& path) {
@@ -108,6 +109,7 @@ std::unique_ptr<Database> SqliteStore::load(std::unique_ptr<Database> db) {
 void SqliteStore::load(Database& db) {
     last_seq_ = std::max(last_seq_, number(db, kLastSeq));
     has_twins_ = db.run(kHasTwins).next();
+    has_erased_ = db.run(kHasErased).next();
     TallyChange change;
     change.events = number(db, kCountEvents);
     change.unmapped = number(db, kCountUnmapped);

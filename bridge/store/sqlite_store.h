@@ -141,18 +141,17 @@ private:
     Result<std::unique_ptr<Accepting>> begin_accept(const Arrival& arrival);
     Status write_arrival(Database& db, Accepting& accepting);
     Result<std::vector<Accepted>> end_accept(Accepting& accepting, const Status& stored);
-    std::vector<Accepted> store_arrival(Database& db, const std::vector<PackedEvent>& packed,
+    std::vector<Accepted> store_arrival(Database& db, std::vector<PackedEvent>& packed,
                                         const std::optional<Key16>& request, bool only_if_known, TallyChange& change);
-    std::optional<Accepted> store_event(Database& db, const PackedEvent& packed, bool only_if_known,
-                                        TallyChange& change);
+    std::optional<Accepted> store_event(Database& db, PackedEvent& packed, bool only_if_known, TallyChange& change);
     bool leave_snapshot(Database& db, const std::optional<Snapshot>& before, const PackedEvent& packed,
                         const EventId& stored_as, std::int64_t seq) const;
     std::optional<Accepted> store_backfilled(Database& db, const PackedEvent& packed, bool only_if_known,
                                              TallyChange& change);
     std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known, TallyChange& change);
     static void store_rest(Database& db, const Arrival& arrival);
-    static std::optional<Accepted> find_same(Database& db, const PackedEvent& packed);
-    std::optional<Accepted> find_twin(Database& db, const PackedEvent& packed);
+    std::optional<EventId> find_by_dedup(Database& db, const PackedEvent& packed) const;
+    std::optional<Accepted> find_earlier(Database& db, const PackedEvent& packed);
     void insert_twin(Database& db, const Key16& dedup, std::int64_t event);
     /// `by`: the event's id.
     void store_deliveries(Database& db, std::int64_t event, std::string_view by, std::int64_t first_number,
@@ -161,7 +160,7 @@ private:
                           TallyChange& change);
     void keep_fresh(std::int64_t seq, const PackedEvent& packed, TallyChange& change);
     void let_go(TallyChange& change, bool stored);
-    Status remap_event(Database& db, const Key16& key, const std::vector<PackedEvent>& packed, TallyChange& change);
+    Status remap_event(Database& db, const Key16& key, std::vector<PackedEvent>& packed, TallyChange& change);
     void give_form(Database& db, std::int64_t seq, std::string_view id, const PackedEvent& packed, TallyChange& change);
     static void write_heard(Database& db, const std::vector<IntakeHeard>& rows);
 
@@ -230,6 +229,7 @@ private:
     Heard heard_;
     std::int64_t last_seq_ = 0;              ///< the writer's
     bool has_twins_ = false;                 ///< the writer's: something may stand in `twins`
+    bool has_erased_ = false;                ///< the writer's: an event may have been erased
     const std::unique_ptr<LogVfs> log_vfs_;  ///< of db_
     const std::unique_ptr<Database> db_;     ///< the writer's; made by load(), which fills what is above
     Readers readers_;

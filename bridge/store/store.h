@@ -259,13 +259,12 @@ public:
     // ---- accept
 
     /// Stores the events with their deliveries, all or nothing, durable when it returns; one answer for each,
-    /// in order. Duplicate (same source and dedup_key, or a twin from another intake within the twin window, or
-    /// all of a repeated request): nothing is stored. An empty dedup_key makes no event a duplicate but the same
-    /// event (by id) once more. Invalid: an id is no UUID.
-    /// Snapshots and the bookmark are part of the same transaction.
-    /// A backfilled event is a duplicate unless its subject is untold at that moment. It leaves the snapshot as it is,
-    /// except that it is told of from then on. One that leaves a state is its subject's first sight, if nothing is
-    /// known of it.
+    /// in order. Duplicate (same source, subject and dedup_key, or a twin of that subject from another intake within
+    /// the twin window, or all of a repeated request): nothing is stored. An empty dedup_key makes no event a duplicate
+    /// but the same event (by id) once more. Invalid: an id is no UUID. Snapshots and the bookmark are part of the same
+    /// transaction. A backfilled event is a duplicate unless its subject is untold at that moment. It leaves the
+    /// snapshot as it is, except that it is told of from then on. One that leaves a state is its subject's first sight,
+    /// if nothing is known of it.
     virtual Result<std::vector<Accepted>> accept(const Arrival& arrival) = 0;
     /// The same without waiting: `told` is called once, from any thread, perhaps before this returns. The arrival must
     /// live until then. `told` must not throw or block; others wait to be told.

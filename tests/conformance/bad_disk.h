@@ -58,6 +58,12 @@ inline std::string nonsense_in(const std::string& path) {
         {"a key with none or two claimable",
          "SELECT 1 FROM deliveries WHERE order_key IS NOT NULL AND state <= 1 GROUP BY order_key"
          " HAVING sum(state = 0) <> 1 LIMIT 1"},
+        {"keys that are not those of the events and snapshots",
+         "WITH wanted AS (SELECT source || char(10) || subject AS place, x'' AS key, id AS ref FROM snapshots"
+         " UNION ALL SELECT source || char(10) || subject, dedup, seq FROM events WHERE dedup IS NOT NULL"
+         " UNION ALL SELECT source || char(10) || subject, CAST(x'54' || twin AS BLOB), seq FROM events"
+         " WHERE twin IS NOT NULL) SELECT 1 FROM (SELECT * FROM wanted EXCEPT SELECT place, key, ref FROM keys)"
+         " UNION ALL SELECT 1 FROM (SELECT place, key, ref FROM keys EXCEPT SELECT * FROM wanted) LIMIT 1"},
     };
     Database db(path, Database::Mode::ReadOnly);
     auto integrity = db.run("PRAGMA integrity_check");

@@ -161,6 +161,26 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(two_equal_changes_find_their_twins_in_order, Place
     BOOST_TEST(!world.accept(twin(world, Intake::Hooks, "h3")).duplicate);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(keys_are_those_of_one_subject_and_source, Place, Stores) {
+    World<Place> world;
+    const auto about = [&](const std::string& source, const std::string& subject, Intake intake) {
+        auto event = twin(world, intake, "d");
+        event.event.source = {source};
+        event.event.subject = subject;
+        return world.accept(event);
+    };
+    const auto first = about("a", "one", Intake::Webhooks);
+    BOOST_TEST(about("a", "one", Intake::Webhooks).duplicate);
+    BOOST_TEST(about("a", "one", Intake::Hooks).id.value == first.id.value);
+    BOOST_TEST(!about("a", "two", Intake::Hooks).duplicate);
+    BOOST_TEST(!about("a", "", Intake::Hooks).duplicate);
+    BOOST_TEST(!about("b", "one", Intake::Hooks).duplicate);
+    world.restart();
+    BOOST_TEST(about("a", "one", Intake::Webhooks).id.value == first.id.value);
+    BOOST_TEST(about("a", "two", Intake::Webhooks).duplicate);
+    BOOST_TEST(about("a", "", Intake::Webhooks).duplicate);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_twin_that_comes_too_late_is_an_event, Place, Stores) {
     World<Place> world;
     world.accept(twin(world, Intake::Webhooks, "w1"));

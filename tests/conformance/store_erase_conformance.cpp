@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "bridge/store/sqlite.h"
 #include "tests/conformance/store_world.h"
 
 namespace orbridge::testing {
@@ -182,6 +183,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(events_without_a_subject_that_name_it_are_erased_t
     BOOST_TEST((world.store->event(about_other.id).value().state == EventState::Mapped));
     world.restart();
     BOOST_TEST(world.store->counts().value().unmapped == 1u);
+    const auto again = world.accept(without_subject(world, "2", named, EventState::Mapped));
+    BOOST_TEST(again.duplicate);
+    BOOST_TEST(again.id.value == mapped.id.value);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_name_that_is_too_short_is_searched_for_only_if_it_is_given, Place, Stores) {
@@ -237,6 +241,33 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_attempt_under_way_leaves_nothing_of_an_erased_s
     const auto added = world.store->add_deliveries(event.id, {world.delivery_to("t")});
     BOOST_REQUIRE(!added.has_value());
     BOOST_TEST((added.error().kind == Error::Kind::NotFound));
+}
+
+BOOST_AUTO_TEST_CASE(keys_go_with_what_they_stand_for) {
+    World<InSqlite> world;
+    const auto count = [&] {
+        Database db(world.place.settings().path, Database::Mode::ReadOnly);
+        auto keys = db.run("SELECT count(*) FROM keys");
+        return keys.next() ? keys->integer(0) : -1;
+    };
+    auto with_twin = personal(world, "1");
+    with_twin.twin_key = "t";
+    world.accept(with_twin);
+    BOOST_TEST(count() == 3);  // and its snapshot
+    world.accept(personal(world, "2"));
+    world.accept(without_subject(world, "3", "{\"who\":\"" + kSubject + "\"}", EventState::Unmapped));
+    const auto unmapped = world.accept(without_subject(world, "4", "{}", EventState::Unmapped));
+    BOOST_TEST(count() == 6);
+    auto mapped = personal(world, "4b");
+    mapped.event.sequence = 1;
+    BOOST_TEST(world.store->remap(unmapped.id, mapped).has_value());
+    BOOST_TEST(count() == 6);
+    BOOST_TEST(world.store->erase({.subject = kSubject, .text = kSubject}, world.clock.time).value().events == 4u);
+    BOOST_TEST(count() == 5);
+    BOOST_TEST(world.store->cancel(TargetId{"t"}, {}, "", world.clock.time).has_value());
+    world.clock.time += std::chrono::days{100};
+    BOOST_TEST(world.store->prune({}, world.clock.time, 100).value() == 4u);
+    BOOST_TEST(count() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_of_an_erased_subject_is_left_in_the_files) {
