@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "adapters/http/attempt.h"
-#include "bridge/core/text.h"
 
 namespace orbridge::http_tasks {
 namespace {
@@ -84,18 +83,10 @@ std::string TaskRecipe::shown(std::string text) const {
 }
 
 TaskResult TaskRecipe::run_task(const std::string& name, const std::string& params, Transport& transport) const {
-    const auto* task = use_.task(name);
-    if (task == nullptr) {
-        std::vector<std::string> names;
-        for (const auto& [each, declared] : use_.adapter().tasks) names.push_back(each);
-        return failed("adapter " + use_.adapter().name + " has no task of this name: there is " + join(names, ", "));
-    }
-    auto ready = use_.ready();
-    if (!ready) return failed(ready.error().message);
-    const auto checked = use_.checked(*task, params);
-    if (!checked) return failed(ready->mask(checked.error().message));
+    const auto prepared = use_.prepare(name, params);
+    if (!prepared) return failed(prepared.error().message);
     bool refused = false;
-    return run_by_hand(*this, *task, *ready, *checked, transport, refused);
+    return run_by_hand(*this, *prepared->task, prepared->ready, prepared->params, transport, refused);
 }
 
 TaskResult TaskRecipe::try_out(const Secret& credentials, Transport& transport, bool& refused) const {

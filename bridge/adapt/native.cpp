@@ -152,18 +152,10 @@ TaskResult NativeRecipe::by_hand(const Task& task, AdapterUse::Ready ready, cons
 }
 
 TaskResult NativeRecipe::run_task(const std::string& name, const std::string& params, Transport&) const {
-    const auto* task = use_.task(name);
-    if (task == nullptr) {
-        std::vector<std::string> names;
-        for (const auto& [each, declared] : use_.adapter().tasks) names.push_back(each);
-        return failed("adapter " + use_.adapter().name + " has no task of this name: there is " + join(names, ", "));
-    }
-    auto ready = use_.ready();
-    if (!ready) return failed(ready.error().message);
-    const auto checked = use_.checked(*task, params);
-    if (!checked) return failed(ready->mask(checked.error().message));
+    auto prepared = use_.prepare(name, params);
+    if (!prepared) return failed(prepared.error().message);
     bool refused = false;
-    return by_hand(*task, std::move(*ready), *checked, refused);
+    return by_hand(*prepared->task, std::move(prepared->ready), prepared->params, refused);
 }
 
 TaskResult NativeRecipe::try_out(const Secret& credentials, Transport&, bool& refused) const {

@@ -276,6 +276,20 @@ Result<AdapterUse::Ready> AdapterUse::ready_with(const Secret& credentials) cons
     return made;
 }
 
+Result<AdapterUse::Prepared> AdapterUse::prepare(const std::string& task, const std::string& params) const {
+    const auto* found = this->task(task);
+    if (found == nullptr) {
+        const auto names = join(names_of_tasks(*adapter_), ", ");
+        return Error{Error::Kind::Invalid,
+                     "adapter " + adapter_->name + " has no task of this name: there is " + names};
+    }
+    auto made = ready();
+    if (!made) return made.error();
+    auto all = checked(*found, params);
+    if (!all) return Error{all.error().kind, made->mask(all.error().message)};
+    return Prepared{found, *std::move(made), *std::move(all)};
+}
+
 void AdapterUse::report(const Ready& ready, bool valid, const std::string& message) const {
     if (!ready.held || !access_.report) return;
     const auto verdict = valid ? CredentialRow::Verdict::Valid : CredentialRow::Verdict::Refused;

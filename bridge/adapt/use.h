@@ -87,6 +87,14 @@ public:
     Result<Ready> ready_for(const Delivery& delivery) const;
     /// Those of before they are stored.
     Result<Ready> ready_with(const Secret& credentials) const;
+    /// All that a run by hand needs.
+    struct Prepared {
+        const Task* task;  ///< never null; of this use's adapter
+        Ready ready;
+        std::string params;  ///< checked, with their defaults
+    };
+    /// Invalid: no such task, or what is wrong with the parameters; else as ready(). The message holds no secret.
+    Result<Prepared> prepare(const std::string& task, const std::string& params) const;
     /// Told for stored ones only.
     void report(const Ready& ready, bool valid, const std::string& message) const;
 
