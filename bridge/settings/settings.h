@@ -50,8 +50,6 @@ struct StoreSettings {
     std::size_t run_params_bytes_max = 4 << 10;  ///< kept of one run's parameters
 };
 
-/// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
-/// disk would take from everybody.
 /// How fast replays go.
 struct ReplaySettings {
     int per_second_start = 20;   ///< deliveries made again in the first second …
@@ -61,6 +59,8 @@ struct ReplaySettings {
     int jobs_max = 100;    ///< kept for who asks, those that have ended included
 };
 
+/// How much may wait. At the limit nothing new is accepted: a refused source may keep or show what a full
+/// disk would take from everybody.
 struct BacklogSettings {
     std::int64_t deliveries_max = 10'000'000;       ///< not yet ended, over all targets
     std::size_t bytes_max = std::size_t{64} << 30;  ///< in use in the store, history included
