@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "bridge/api/bodies.h"
 #include "bridge/api/rows.h"
 #include "bridge/api/targets.h"
 #include "bridge/core/text.h"
@@ -11,8 +12,6 @@ namespace orbridge {
 namespace {
 
 constexpr int kLimitMax = 1'000;
-
-Answer ok(JsonWriter& json) { return {.status = 200, .body = json.text()}; }
 
 /// Reads query parameters; remembers the first that is wrong.
 class Query {
@@ -276,9 +275,8 @@ Answer AdminApi::resume(const InboundRequest& request, const std::string& target
 
 Answer AdminApi::cancel(const InboundRequest& request) {
     if (auto refusal = refuse(request)) return *refusal;
-    const auto document = JsonDocument::parse(request.body);
-    if (!document || !(*document)->root().is_object())
-        return error_answer(400, "malformed", "the body must be a JSON object");
+    const auto document = object_of(request.body);
+    if (!document) return error_answer(400, "malformed", kNoObject);
     const auto target = (*document)->root()["target"].string();
     const auto delivery = (*document)->root()["delivery"].string();
     if (target.has_value() == delivery.has_value())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bridge/api/bodies.h"
 #include "bridge/api/in_use.h"
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
@@ -13,14 +14,9 @@ namespace {
 
 using Verdict = CredentialRow::Verdict;
 
-Answer ok(const JsonWriter& json) { return {.status = 200, .body = json.text()}; }
-
 /// An empty body is an object without members.
-Result<JsonPtr> object_of(const InboundRequest& request) {
-    auto document = JsonDocument::parse(request.body.empty() ? "{}" : request.body);
-    if (document && !(*document)->root().is_object())
-        return Error{Error::Kind::Invalid, "the body must be a JSON object"};
-    return document;
+Result<JsonPtr> object_or_empty(const InboundRequest& request) {
+    return object_of(request.body.empty() ? "{}" : request.body);
 }
 
 /// One message for each field (integrations.md K3).
@@ -138,7 +134,7 @@ Answer CredentialsApi::form(const InboundRequest& request, const std::string& ad
 
 Answer CredentialsApi::try_out(const InboundRequest& request, const std::string& adapter) const {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_or_empty(request);
     if (!body) return error_answer(body.error());
     const auto form = form_of(adapter);
     if (!form) return unknown_adapter(adapter);
@@ -177,7 +173,7 @@ Answer CredentialsApi::show(const InboundRequest& request, const std::string& id
 
 Answer CredentialsApi::put(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_or_empty(request);
     if (!body) return error_answer(body.error());
     const auto root = (*body)->root();
     const auto which = name_in(root);
@@ -273,7 +269,7 @@ Answer CredentialsApi::export_all(const InboundRequest& request) const {
 
 Answer CredentialsApi::import_all(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_or_empty(request);
     if (!body) return error_answer(body.error());
     if ((*body)->root()["orbridge_export"].integer() != 1)
         return error_answer(422, "invalid", "expected 1: what GET /api/v1/export answered", "orbridge_export");

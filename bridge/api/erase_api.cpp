@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "bridge/api/bodies.h"
 #include "bridge/core/json.h"
 #include "bridge/receive/error_answer.h"
 
@@ -50,9 +51,8 @@ void write_erasure(JsonWriter& json, const Erasure& erasure, std::uint64_t repla
 
 Answer EraseApi::erase(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto document = JsonDocument::parse(request.body);
-    if (!document || !(*document)->root().is_object())
-        return error_answer(400, "malformed", "the body must be a JSON object");
+    const auto document = object_of(request.body);
+    if (!document) return error_answer(400, "malformed", kNoObject);
     const auto read = read_order((*document)->root());
     if (const auto* fault = std::get_if<Answer>(&read)) return *fault;
     const auto& order = std::get<ErasureOrder>(read);

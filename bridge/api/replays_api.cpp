@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "bridge/api/bodies.h"
 #include "bridge/api/rows.h"
 #include "bridge/receive/error_answer.h"
 
@@ -70,9 +71,8 @@ Answer ReplaysApi::start_backfill(const InboundRequest& request) { return begin(
 
 Answer ReplaysApi::begin(const InboundRequest& request, Read read_order) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto document = JsonDocument::parse(request.body);
-    if (!document || !(*document)->root().is_object())
-        return error_answer(400, "malformed", "the body must be a JSON object");
+    const auto document = object_of(request.body);
+    if (!document) return error_answer(400, "malformed", kNoObject);
     const auto read = read_order((*document)->root());
     if (const auto* fault = std::get_if<Answer>(&read)) return *fault;
     const auto& order = std::get<ReplayOrder>(read);

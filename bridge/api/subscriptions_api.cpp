@@ -1,5 +1,6 @@
 #include "bridge/api/subscriptions_api.h"
 
+#include "bridge/api/bodies.h"
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
 #include "bridge/receive/error_answer.h"
@@ -9,18 +10,9 @@
 namespace orbridge {
 namespace {
 
-Answer ok(const JsonWriter& json) { return {.status = 200, .body = json.text()}; }
-
 std::optional<std::string> asked(const InboundRequest& request, const char* name) {
     auto value = query_value(request.query, name);
     return value.empty() ? std::nullopt : std::optional(std::move(value));
-}
-
-Result<JsonPtr> object_of(const InboundRequest& request) {
-    auto document = JsonDocument::parse(request.body);
-    if (document && !(*document)->root().is_object())
-        return Error{Error::Kind::Invalid, "the body must be a JSON object"};
-    return document;
 }
 
 /// Names of sources; none if it is not there.
@@ -75,7 +67,7 @@ Answer SubscriptionsApi::list(const InboundRequest& request) const {
 
 Answer SubscriptionsApi::remove(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_of(request.body);
     if (!body) return error_answer(body.error());
     const auto which = selector_of((*body)->root());
     if (!which) return error_answer(which.error());
@@ -91,7 +83,7 @@ Answer SubscriptionsApi::remove(const InboundRequest& request) {
 
 Answer SubscriptionsApi::extend(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_of(request.body);
     if (!body) return error_answer(body.error());
     const auto which = selector_of((*body)->root());
     if (!which) return error_answer(which.error());
@@ -131,7 +123,7 @@ Answer SubscriptionsApi::tokens(const InboundRequest& request) const {
 
 Answer SubscriptionsApi::create_token(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_of(request.body);
     if (!body) return error_answer(body.error());
     const auto name = (*body)->root()["name"].string().value_or("");
     auto reads = read_sources((*body)->root()["reads"]);
@@ -148,7 +140,7 @@ Answer SubscriptionsApi::create_token(const InboundRequest& request) {
 
 Answer SubscriptionsApi::remove_token(const InboundRequest& request) {
     if (auto refusal = parts_.refuse(request)) return *refusal;
-    const auto body = object_of(request);
+    const auto body = object_of(request.body);
     if (!body) return error_answer(body.error());
     const auto name = (*body)->root()["name"].string().value_or("");
     if (const auto removed = parts_.tokens.remove(name); !removed) return error_answer(removed.error());
