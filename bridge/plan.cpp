@@ -1,6 +1,7 @@
 #include "bridge/plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "bridge/adapt/loader.h"
 #include "bridge/normalize/mapping.h"
@@ -124,7 +125,28 @@ Recipes make_recipes(const Settings& settings, const AdapterBox& box, const Adap
 
 }  // namespace
 
-std::set<TargetId> blocking_targets(const Plan& plan) { return blocking(plan.recipes, plan.settings.routes); }
+std::vector<DeliveryTarget> delivery_targets(const Plan& plan, int threads) {
+    const auto in_threads = blocking(plan.recipes, plan.settings.routes);
+    const int share = std::max(1, threads / std::max(1, static_cast<int>(in_threads.size())));
+    std::set<std::string> latest_only;
+    for (const auto& route : plan.settings.routes)
+        if (route.latest_only) latest_only.insert(route.name);
+    std::vector<DeliveryTarget> targets;
+    for (const auto& target : plan.settings.targets) {
+        const int room = in_threads.contains(target.id) ? std::min(target.in_flight_max, share) : target.in_flight_max;
+        targets.push_back(
+            {target.id, plan.recipes.at(target.id), room, target.retry, target.rate, target.breaker, latest_only});
+    }
+    return targets;
+}
+
+SnapshotRetention snapshot_retention(const Settings& settings) {
+    SnapshotRetention retention{
+        .unused = settings.store.retention_snapshots, .rows_max = settings.store.snapshots_max, .polled = {}};
+    for (const auto& source : settings.sources)
+        if (source.poll) retention.polled.insert(source.id);
+    return retention;
+}
 
 std::shared_ptr<const Plan> make_plan(Settings settings, const AdapterHooks& hooks, Complaints& complaints) {
     std::map<std::string, SourcePlan> sources;

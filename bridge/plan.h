@@ -1,12 +1,14 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "adapters/http_json/settings.h"
 #include "adapters/registry.h"
+#include "bridge/deliver/dispatcher.h"
 #include "bridge/deliver/recipe.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/settings/settings.h"
@@ -25,8 +27,13 @@ struct Plan {
     std::map<std::string, std::string> source_at;  ///< further paths that mean /ingest/<id>
 };
 
-/// Those with attempts that need a thread.
-std::set<TargetId> blocking_targets(const Plan& plan);
+/// Gives the one of now. Safe from any thread.
+using PlanNow = std::function<std::shared_ptr<const Plan>()>;
+
+/// What the dispatcher has to know. Those whose attempts take threads share these evenly, so that none can keep another
+/// from its own.
+std::vector<DeliveryTarget> delivery_targets(const Plan& plan, int threads);
+SnapshotRetention snapshot_retention(const Settings& settings);
 
 /// Everything wrong goes to `complaints`, but what is wrong with adapters' files: those are left out, and the plan
 /// holds the reasons. The plan is only to be used if there is nothing.

@@ -1,8 +1,10 @@
 #include "bridge/routes.h"
 
 #include <string>
+#include <utility>
 
 #include "bridge/api/document.h"
+#include "bridge/receive/error_answer.h"
 #include "bridge/ui/pages.h"
 
 namespace orbridge {
@@ -121,8 +123,6 @@ void add_operations(RouteTable& table, const Handlers& to) {
     });
 }
 
-}  // namespace
-
 RouteTable make_routes(const Handlers& to) {
     RouteTable table;
     add_intakes(table, to);
@@ -136,6 +136,33 @@ RouteTable make_routes(const Handlers& to) {
     if (to.exapp != nullptr) add_exapp(table, *to.exapp);
     add_operations(table, to);
     return table;
+}
+
+}  // namespace
+
+LaterHandler make_handler(const Handlers& to, PlanNow plan) {
+    return [&ingest = to.ingest, plan = std::move(plan), table = make_routes(to)](const InboundRequest& request,
+                                                                                  const Respond& respond) {
+        const auto current = plan();
+        const auto also = current->source_at.find(request.path);
+        if (also == current->source_at.end()) return table(request, respond);
+        if (request.method == "POST") return ingest.push_later(also->second, request, respond);
+        if (request.method == "GET") return respond(ingest.challenge(also->second, request));
+        table(request, respond);
+    };
+}
+
+HttpOptions http_options(const Subscribers& subscribers, const PlanNow& plan) {
+    HttpOptions options;
+    options.is_quick = [plan](const InboundRequest& head) {
+        return head.path.starts_with("/ingest/") || head.path.starts_with("/engine/") ||
+               plan()->source_at.contains(head.path);
+    };
+    options.refusal_answer = [&subscribers](const InboundRequest& head, const Refusal& refusal) {
+        if (auto answer = subscribers.refused(head, refusal.status, refusal.message)) return *std::move(answer);
+        return error_answer(refusal.status, refusal.code, refusal.message, refusal.field);
+    };
+    return options;
 }
 
 }  // namespace orbridge

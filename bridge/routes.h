@@ -10,13 +10,15 @@
 #include "bridge/api/replays_api.h"
 #include "bridge/api/snapshots_api.h"
 #include "bridge/api/subscriptions_api.h"
+#include "bridge/plan.h"
+#include "bridge/receive/http_server.h"
 #include "bridge/receive/ingest.h"
 #include "bridge/receive/route_table.h"
 #include "bridge/subscribers.h"
 
 namespace orbridge {
 
-/// Who answers. Must outlive the table.
+/// Who answers. Must outlive the handler.
 struct Handlers {
     Ingest& ingest;
     Subscribers& subscribers;
@@ -32,7 +34,11 @@ struct Handlers {
     std::function<Answer()> metrics;
 };
 
-/// Every path that is served, but the further ones of sources. docs/api.yaml says the same to users.
-RouteTable make_routes(const Handlers& to);
+/// Every path that is served: the further ones of the plan's sources come first, then the table. docs/api.yaml says the
+/// same to users.
+LaterHandler make_handler(const Handlers& to, PlanNow plan);
+/// The lease API's clients read its own shape of answer only, also for what never reaches a handler.
+/// `subscribers` must outlive them.
+HttpOptions http_options(const Subscribers& subscribers, const PlanNow& plan);
 
 }  // namespace orbridge

@@ -18,7 +18,7 @@
 
 namespace orbridge::sim {
 
-/// One life of the bridge, connected as app.cpp connects it. What app.cpp gives threads, this puts on the agenda.
+/// One life of the bridge, connected as app_parts.cpp connects it. What app.cpp gives threads, this puts on the agenda.
 /// Destroying it is the end of the process: nothing is finished.
 class Process {
 public:
