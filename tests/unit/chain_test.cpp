@@ -2,8 +2,6 @@
 #include "adapters/chain/recipe.h"
 
 #include <boost/test/unit_test.hpp>
-#include <filesystem>
-#include <fstream>
 
 #include "adapters/http/recipe.h"
 #include "bridge/adapt/loader.h"
@@ -11,6 +9,7 @@
 #include "bridge/plan.h"
 #include "bridge/settings/config_node.h"
 #include "tests/support/dispatcher_rig.h"
+#include "tests/support/temporary_folder.h"
 
 namespace orbridge {
 namespace {
@@ -64,38 +63,21 @@ routes:
   - { name: to-flow, channel: Object, to: [flow, nested] }
 )";
 
-/// A folder with an adapter's file in it, gone with this.
-class Folder {
-public:
-    Folder() {
-        auto name = (std::filesystem::temp_directory_path() / "orbridge-chain-XXXXXX").string();
-        BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-        path = name;
-        std::ofstream(path + "/tracker.yaml") << kTracker;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    std::string path;
-};
-
 /// What the daemon makes of a configuration with these targets and routes.
 struct Planned {
-    Folder folder;
+    test::TemporaryFolder folder;
     Complaints complaints;
     std::shared_ptr<const Plan> plan;
 
     explicit Planned(const std::string& targets = kTargets, const std::string& routes = kRoutes,
                      const std::string& more = "", const AdapterHooks& hooks = {}) {
-        const std::string root = ORBRIDGE_ROOT;
+        folder.put("tracker.yaml", kTracker);
+        const std::string root = ORBRIDGE_ROOT, own = folder.path.string();
         const auto node = ConfigNode::parse(
-            "store: sqlite:" + folder.path + "/x.db\nmappings: [" + root +
-                "/mappings/http.yaml]\nadapters: { folders: [" + folder.path + ", " + root + "/adapters]" + more +
+            "store: sqlite:" + own + "/x.db\nmappings: [" + root + "/mappings/http.yaml]\nadapters: { folders: [" +
+                own + ", " + root + "/adapters]" + more +
                 " }\nsources: { s: { type: push, verify: none, mapping: record } }\n" + "targets:" + targets + routes,
-            folder.path + "/orbridge.yaml", complaints);
+            own + "/orbridge.yaml", complaints);
         auto settings = read_settings(node, complaints);
         plan = make_plan(std::move(settings), hooks, complaints);
     }

@@ -2,30 +2,15 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "bridge/settings/yaml_tree.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
 
 namespace {
-
-/// A folder that is gone with it.
-struct Folder {
-    std::filesystem::path path;
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "orbridge-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::string put(const std::string& name, const std::string& content) const {
-        std::ofstream(path / name, std::ios::binary) << content;
-        return (path / name).string();
-    }
-};
 
 struct Parsed {
     Complaints complaints;
@@ -200,7 +185,7 @@ BOOST_AUTO_TEST_CASE(variables_are_replaced_and_missing_ones_named) {
 }
 
 BOOST_AUTO_TEST_CASE(secrets_come_from_the_key_its_file_or_the_environment) {
-    const Folder folder;
+    const test::TemporaryFolder folder;
     folder.put("token", "first\r\nsecond\n");
     folder.put("other", "older");
     ::setenv("ORBRIDGE_TEST_VALUE", "from-env", 1);
@@ -219,7 +204,7 @@ BOOST_AUTO_TEST_CASE(secrets_come_from_the_key_its_file_or_the_environment) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_secret_is_said_without_it) {
-    const Folder folder;
+    const test::TemporaryFolder folder;
     folder.put("empty", "\nhunter2\n");
     folder.put("fine", "hunter2\n");
     ::setenv("ORBRIDGE_TEST_VALUE", "hunter2", 1);
@@ -297,7 +282,7 @@ BOOST_AUTO_TEST_CASE(hostile_text_ends_in_complaints_within_its_limits) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_one_complaint) {
-    const Folder folder;
+    const test::TemporaryFolder folder;
     Complaints complaints;
     const auto big = folder.put("big.yaml", "a: " + std::string(kYamlBytesMax, 'x'));
     const auto none = (folder.path / "none.yaml").string();
@@ -320,7 +305,7 @@ BOOST_AUTO_TEST_CASE(complaints_are_in_the_order_of_file_line_and_column) {
 }
 
 BOOST_AUTO_TEST_CASE(a_fingerprint_changes_with_files_and_variables) {
-    const Folder folder;
+    const test::TemporaryFolder folder;
     folder.put("token", "one");
     ::setenv("ORBRIDGE_TEST_VALUE", "one", 1);
     const auto print = [&] {

@@ -12,6 +12,7 @@
 
 #include "bridge/core/json.h"
 #include "bridge/core/text.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace orbridge;
 using namespace std::chrono_literals;
@@ -29,11 +30,8 @@ std::string content_of(const fs::path& file) {
 std::string example(const std::string& name) { return content_of(fs::path(ORBRIDGE_ROOT) / "config" / name); }
 
 /// A folder with config/, mappings/ and secrets/, gone with it.
-struct Place {
-    fs::path path;
+struct Place : test::TemporaryFolder {
     Place() {
-        std::string name = (fs::temp_directory_path() / "orbridge-XXXXXX").string();
-        path = ::mkdtemp(name.data());
         for (const auto* folder : {"config", "mappings", "secrets"}) fs::create_directory(path / folder);
         put("mappings/openregister.yaml", "");
         for (const auto* mapping : {"nextcloud", "github", "meta", "http"})
@@ -44,10 +42,6 @@ struct Place {
             put(std::string("secrets/") + secret, std::string(secret) + "-value\n");
         put("secrets/credentials_key", std::string(64, 'a') + "\n");
         fs::permissions(path / "secrets/credentials_key", fs::perms::owner_read | fs::perms::owner_write);
-    }
-    ~Place() { fs::remove_all(path); }
-    void put(const std::string& name, const std::string& content) const {
-        std::ofstream(path / name, std::ios::binary) << content;
     }
 };
 
