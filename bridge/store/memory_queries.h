@@ -15,6 +15,9 @@ inline bool within(TimePoint time, const std::optional<TimePoint>& since, const 
 /// Empty: any will do.
 inline bool wants(const std::string& wanted, const std::string& value) { return wanted.empty() || wanted == value; }
 
+inline Error no_event(const EventId& id) { return {Error::Kind::NotFound, "there is no event " + id.value}; }
+inline Error no_delivery(const DeliveryId& id) { return {Error::Kind::NotFound, "there is no delivery " + id.value}; }
+
 inline bool job_ended(const FollowedJob& job) { return job.state != "waiting" && job.state != "running"; }
 
 }  // namespace orbridge
