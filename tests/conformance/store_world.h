@@ -1,7 +1,5 @@
 #pragma once
 
-#include <stdlib.h>
-
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "bridge/store/memory_store.h"
 #include "bridge/store/open.h"
 #include "bridge/store/store.h"
+#include "tests/support/temporary_folder.h"
 
 namespace orbridge::testing {
 
@@ -28,21 +27,7 @@ public:
     TimePoint time{milliseconds{1'774'512'000'000}};
 };
 
-/// Removed with everything in it.
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        auto pattern = (std::filesystem::temp_directory_path() / "orbridge-store-XXXXXX").string();
-        path = ::mkdtemp(pattern.data());
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    std::filesystem::path path;
-};
+using test::TemporaryFolder;
 
 /// What makes events and deliveries, and the time they are made at.
 struct Maker {
