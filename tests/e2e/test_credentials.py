@@ -14,7 +14,8 @@ import urllib.parse
 
 import jsonschema
 
-from harness import ROOT, World, binary, call, until
+from harness import CAPTURES, ROOT, World, binary, call, send_capture, until
+from harness import SECRET as SOURCE_SECRET
 
 SECRET, REFRESH = "S3CR3T-client-9f2c", "S3CR3T-refresh-71ab"
 CONFIG = """listen: 127.0.0.1:0
@@ -32,19 +33,38 @@ targets:
 routes:
   - {{channel: Nothing, to: nowhere}}
 """
+OWNERS = """listen: 127.0.0.1:0
+public_url: http://127.0.0.1:1
+store: sqlite:{folder}/orbridge.db
+mappings: [{root}/mappings/openregister.yaml]
+adapters: {{folders: [{root}/adapters]}}
+credentials: {{key_file: {keys}}}
+sources:
+  openregister: {{type: openregister, register: off, secret: {secret}}}
+targets:
+{targets}routes:
+  - {{channel: Object, to: [{names}]}}
+"""
 
 
 class Desk:
-    """A service with a token endpoint. Tokens are access-1, access-2 …; `refuses` says what it refuses."""
+    """A service with a token endpoint. Tokens are access-1, access-2 …; `refuses` says what it refuses.
+
+    What is posted elsewhere it takes, and keeps whose it was."""
 
     def __init__(self, case):
         self.grants, self.times, self.shown, self.refuses, self.lifetime = [], [], [], set(), 3600
+        self.taken = []
         self.lock = threading.Lock()
         desk = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if self.path != "/token":
+                    with desk.lock:
+                        desk.taken.append((self.path, self.headers.get("Authorization")))
+                    return self.answer(200, {})
                 with desk.lock:
                     desk.times.append(time.monotonic())
                     desk.grants.append((dict(urllib.parse.parse_qsl(form)), self.headers.get("Authorization")))
@@ -88,7 +108,7 @@ class Desk:
             return len(self.grants)
 
 
-class Credentials(unittest.TestCase):
+class Base(unittest.TestCase):
     def setUp(self):
         self.desk = Desk(self)
         self.world = World()
@@ -148,6 +168,8 @@ class Credentials(unittest.TestCase):
                 inner = base64.b64encode(b"x" * shift + secret.encode())[4 if shift else 0:-4]
                 self.assertNotIn(inner, seen)
 
+
+class Credentials(Base):
     def test_K1_the_form_and_the_bridge_have_the_same_verdict(self):
         self.start()
         schema = self.api("/api/v1/adapters/oauth2/form")[1]
@@ -386,6 +408,100 @@ subscriptions:
         self.assertEqual(self.cli("credentials", "test", "oauth2", "desk")[0], 1)
         self.assertEqual(self.give({"client_id": "c", "client_secret": SECRET})[0], 0)
         self.assertEqual(self.cli("credentials", "test", "oauth2", "desk")[0], 0)
+        self.assert_nothing_leaked()
+
+
+class Owners(Base):
+    """Whose credentials a target delivers with (K11)."""
+
+    def owned(self, targets):
+        """`targets`: name → (credentials, owner), without an owner where it is None."""
+        text = ""
+        for name, (credentials, owner) in targets.items():
+            text += (f"  {name}:\n    adapter: http\n    config: {{url: '{self.desk.url}/{name}'}}\n"
+                     f"    credentials: {credentials}\n    task: post\n    retry: {{schedule: [10ms], floor: 0s, jitter: 0}}\n"
+                     "    breaker: off\n" + (f"    owner: {owner}\n" if owner else ""))
+        return OWNERS.format(folder=self.world.folder, root=ROOT, keys=json.dumps([str(self.key("one.key"))]),
+                             secret=SOURCE_SECRET, targets=text, names=", ".join(targets))
+
+    def give_to(self, name, scope):
+        code, out, err = self.cli("credentials", "set", "http", name, "--scope", scope,
+                                  given=json.dumps({"token": f"S3CR3T-access-{name}-{scope}"}))
+        self.assertEqual(code, 0, out + err)
+
+    def send(self):
+        status, text = send_capture(self.bridge.port, CAPTURES / "ObjectCreatedEvent.standard.http", "/ingest/openregister")
+        self.assertEqual(status, 202, text)
+
+    def taken(self):
+        with self.desk.lock:
+            return sorted((path, given.removeprefix("Bearer S3CR3T-access-")) for path, given in self.desk.taken)
+
+    def delivery(self, target):
+        row, = self.api(f"/api/v1/deliveries?target={target}")[1]["deliveries"]
+        return row
+
+    def test_K11_each_target_delivers_with_the_credentials_of_its_owner_and_with_no_others(self):
+        self.bridge = self.world.bridge(self.owned({
+            "main": ("desk", "workspace:main"), "other": ("desk", "workspace:other"), "all": ("desk", "global"),
+            "event": ("desk", None), "third": ("desk", "workspace:third")})).start()
+        for scope in ("global", "register:3", "register:4", "workspace:main", "workspace:other"):
+            self.give_to("desk", scope)
+        self.send()  # of an object in register 3
+        self.bridge.settled()
+        self.assertEqual(self.taken(), [("/all", "desk-global"), ("/event", "desk-register:3"),
+                                        ("/main", "desk-workspace:main"), ("/other", "desk-workspace:other"),
+                                        ("/third", "desk-global")])  # it has none of its own
+        self.assert_nothing_leaked()
+
+    def test_K11_those_of_another_owner_are_never_used_instead(self):
+        self.bridge = self.world.bridge(self.owned({"nobody": ("own", "workspace:nobody"),
+                                                    "main": ("own", "workspace:main")})).start()
+        self.give_to("own", "workspace:main")
+        self.give_to("own", "register:3")
+        self.send()
+        until("the owner's own are delivered with", lambda: self.taken() == [("/main", "own-workspace:main")])
+        refused = until("told what is missing", lambda: (lambda row: row if "credentials_required" in (
+            row.get("reason") or "") else None)(self.delivery("nobody")))
+        self.assertIn("no credentials `own` for adapter http", refused["reason"])
+        self.assertEqual(self.taken(), [("/main", "own-workspace:main")])
+        self.give_to("own", "workspace:nobody")
+        code, out, err = self.cli("replay", "--target", "nobody")
+        self.assertEqual(code, 0, out + err)
+        until("delivered with what was given", lambda: self.taken() == [("/main", "own-workspace:main"),
+                                                                        ("/nobody", "own-workspace:nobody")])
+        self.assert_nothing_leaked()
+
+    def test_K11_what_is_no_owner_is_refused_with_its_place(self):
+        good = self.owned({"main": ("desk", "workspace:main"), "other": ("desk", "workspace:other")})
+        self.bridge = self.world.bridge(good)
+        self.assertEqual(self.bridge.cli("check")[0], 0)
+        lines = good.splitlines()
+        first = lines.index("    owner: workspace:main") + 1
+        second = lines.index("    owner: workspace:other") + 1
+        self.bridge.config.write_text(good.replace("owner: workspace:main", "owner: everybody")
+                                      .replace("owner: workspace:other", "owner: 'workspace:'"))
+        code, out, err = self.bridge.cli("check")
+        self.assertNotEqual(code, 0)
+        for line, target in ((first, "main"), (second, "other")):
+            self.assertRegex(out + err, rf"orbridge\.yaml:{line}:\d+: targets\.{target}\.owner: "
+                                        r"expected `global`, `register:<id>` or `workspace:<name>`")
+        self.bridge.config.write_text(good.replace("credentials: desk", "credentials: {token: S3CR3T-access}"))
+        code, out, err = self.bridge.cli("check")
+        self.assertNotEqual(code, 0)
+        self.assertRegex(out + err, rf":{first}:\d+: targets\.main\.owner: only stored credentials have owners")
+        self.assertNotIn("S3CR3T", out + err)
+
+    def test_K11_nothing_is_kept_for_what_is_no_owner(self):
+        self.bridge = self.world.bridge(self.owned({"main": ("desk", "workspace:main")})).start()
+        for scope in ("everybody", "register:", "workspace:a b", "register:3,register:4"):
+            code, out, err = self.cli("credentials", "set", "http", "desk", "--scope", scope,
+                                      given='{"token": "S3CR3T-access-x"}')
+            self.assertNotEqual(code, 0, scope)
+            self.assertIn("expected `global`, or exactly one owner as `register:<id>` or `workspace:<name>`", out + err)
+        self.assertEqual([row for row in self.rows() if row["status"] != "credentials_required"], [])
+        self.assertEqual(self.cli("credentials", "set", "http", "desk", "--scope", "workspace:main", given='{"token": "x"}')[0], 0)
+        self.assertEqual([row["scope"] for row in self.rows() if row["status"] == "untested"], ["workspace:main"])
         self.assert_nothing_leaked()
 
 

@@ -14,7 +14,7 @@ import unittest
 import urllib.parse
 
 from harness import CAPTURES, DEADLINE_S, ROOT, SECRET, World, call, config, parse_capture, until
-from test_json_poll import Desk
+from json_desk import Desk
 
 MAPPING = """mapping: things
 sources: [things]

@@ -50,7 +50,7 @@ CONFIG = """listen: 127.0.0.1:0
 public_url: http://127.0.0.1:1
 store: {{path: {folder}/orbridge.db{store}}}
 mappings: [{root}/mappings/openregister.yaml, {root}/mappings/http.yaml]
-adapters: {{folders: [{folder}/mine]}}
+adapters: {{folders: [{folder}/mine, {root}/adapters]}}
 sources:
   openregister: {{type: openregister, register: off, secret: {secret}}}
 {sources}
@@ -209,6 +209,36 @@ class Chains(Base):
         self.assertEqual([each[1] for each in self.fake.seen],
                          ["/issues", "/issues/42/closed", "/issues/42/closed", "/ping/a"])
         self.assertEqual([each["step"] for each in story["attempts_made"]], ["ticket", "close", "ping"])
+
+    def test_T3_a_windmill_job_is_one_job_over_retries_and_what_was_before_is_not_done_again(self):
+        windmill = self.world.windmill("--token", "wm-token")
+        script = "f/nextcloud/on_object"
+        self.start(TRACKER + f"""  wm:
+    adapter: windmill
+    config: {{{{url: "{windmill.url}", workspace: main}}}}
+    credentials: {{{{token: wm-token}}}}
+  flow:
+    adapter: chain
+    retry: {{{{schedule: [10ms, 10ms, 10ms], floor: 0s}}}}
+    steps:
+      - {{{{name: ticket, target: tracker, task: create, params: {{{{title: T}}}}}}}}
+      - name: job
+        target: wm
+        task: run_script
+        params: {{{{path: {script}, args: {{{{body: {{{{event: ticket, ticket: "{{{{{{{{steps.ticket.data.id}}}}}}}}"}}}}}}}}}}}}
+      - {{{{name: close, target: tracker, task: close, params: {{{{id: "{{{{{{{{steps.ticket.data.id}}}}}}}}"}}}}}}}}
+""", TO_FLOW)
+        # The job is taken and the answer lost; then it is down; then it says that the job is there already.
+        windmill.post("/_standin/faults", [{"match": "run", "close": "after-accept"}, {"match": "run", "status": 503}])
+        self.send()
+        story = self.ended("flow")
+        self.assertEqual(story["delivery"]["state"], "delivered")
+        self.assertEqual([(each["step"], each["outcome"]) for each in story["attempts_made"]],
+                         [("ticket", "advanced"), ("job", "retry"), ("job", "retry"), ("job", "advanced"), ("close", "delivered")])
+        self.assertEqual([each[1] for each in self.fake.seen], ["/issues", "/issues/42/closed"])
+        job, = windmill.jobs()
+        self.assertEqual((job["attempts"], job["path"], job["args"]), (3, script, {"body": {"event": "ticket", "ticket": 42}}))
+        self.assertNotEqual(job["id"], story["delivery"]["id"])  # the step's own
 
     def test_I3_every_target_is_tested_the_chain_too(self):
         self.start(FLOW, TO_FLOW)
