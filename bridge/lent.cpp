@@ -22,11 +22,13 @@ CredentialAccess access_to(const LentPtr& lent) {
 }  // namespace
 
 AdapterHooks adapter_hooks(Metrics& metrics, const LentPtr& lent) {
-    return {.changed = [&metrics](const TargetId& target, std::string_view what,
-                                  int count) { metrics.changed(target, std::string(what), count); },
-            .credentials = access_to(lent),
-            .stopping = lent->stopping.get_token(),
-            .now = {}};
+    AdapterHooks hooks;
+    hooks.changed = [&metrics](const TargetId& target, std::string_view what, int count) {
+        metrics.changed(target, std::string(what), count);
+    };
+    hooks.credentials = access_to(lent);
+    hooks.stopping = lent->stopping.get_token();
+    return hooks;
 }
 
 }  // namespace orbridge
