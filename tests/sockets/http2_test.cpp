@@ -8,18 +8,17 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "bridge/deliver/curl_transport.h"
+#include "tests/support/temporary_folder.h"
 
 // Against nghttpd (nghttp2-server), which speaks HTTP/2 over TLS and sends back what it gets.
 using namespace orbridge;
 using namespace std::chrono_literals;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -58,9 +57,6 @@ pid_t run(std::vector<std::string> words, const std::string& log) {
 class Http2Server {
 public:
     Http2Server() {
-        std::string pattern = (fs::temp_directory_path() / "orbridge-h2-XXXXXX").string();
-        BOOST_REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        folder_ = pattern;
         int status = 0;
         const auto made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                                "-nodes", "-days", "2", "-subj", "/CN=h2.test", "-addext", "subjectAltName=DNS:h2.test",
@@ -68,8 +64,8 @@ public:
                               file("openssl.log"));
         ::waitpid(made, &status, 0);
         BOOST_REQUIRE(status == 0);
-        pid_ = run({"nghttpd", "-v", "--echo-upload", "-a", "127.0.0.1", "-d", folder_.string(), std::to_string(port_),
-                    file("key"), certificate()},
+        pid_ = run({"nghttpd", "-v", "--echo-upload", "-a", "127.0.0.1", "-d", folder_.path.string(),
+                    std::to_string(port_), file("key"), certificate()},
                    file("nghttpd.log"));
     }
     Http2Server(const Http2Server&) = delete;
@@ -77,7 +73,6 @@ public:
     ~Http2Server() {
         ::kill(pid_, SIGKILL);
         ::waitpid(pid_, nullptr, 0);
-        fs::remove_all(folder_);
     }
 
     std::string certificate() const { return file("cert"); }
@@ -95,8 +90,8 @@ public:
     }
 
 private:
-    std::string file(const std::string& name) const { return (folder_ / name).string(); }
-    fs::path folder_;
+    std::string file(const std::string& name) const { return (folder_.path / name).string(); }
+    test::TemporaryFolder folder_;
     int port_ = free_port();
     pid_t pid_ = 0;
 };
