@@ -18,9 +18,11 @@ public:
         const Clock& clock;
         Random& random;
         Log& log;
-        int inherited_socket = -1;  ///< instead of `listen`; taken over. -1: none
+        int inherited_socket = -1;    ///< instead of `listen`; taken over, but at a Conflict. -1: none
+        bool socket_outlives = true;  ///< somebody else keeps it open beyond us
     };
-    /// With complaints (what the adapters and mappings found wrong), or an error, nothing is left running.
+    /// With complaints (what the adapters and mappings found wrong), or an error, nothing is left running. Conflict:
+    /// another process has the store; nothing has been started, and nobody asked for anything.
     static Result<std::unique_ptr<App>> start(const Settings& settings, Tools tools, Complaints& complaints);
     ~App();
 

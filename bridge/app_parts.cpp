@@ -230,6 +230,7 @@ LaterHandler App::Parts::handler() {
 HttpOptions App::Parts::server_options() {
     auto options = http_options(subscribers, [this] { return now(); });
     options.inherited_socket = tools.inherited_socket;
+    options.socket_outlives = tools.socket_outlives;
     return options;
 }
 

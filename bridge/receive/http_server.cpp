@@ -159,8 +159,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settin
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpSettings& settings, LaterHandler handler, Log& log,
                                                       HttpOptions options) {
-    auto listener =
-        options.inherited_socket < 0 ? Listener::open(settings.listen) : Listener::adopt(options.inherited_socket);
+    auto listener = options.inherited_socket < 0 ? Listener::open(settings.listen)
+                                                 : Listener::adopt(options.inherited_socket, options.socket_outlives);
     if (!listener) return listener.error();
     auto parts =
         std::make_unique<Parts>(settings, std::move(listener).value(), std::move(handler), log, std::move(options));

@@ -31,8 +31,10 @@ struct HttpOptions {
     /// Whether serving this request never blocks: it is then served by one of few threads that do nothing else, which
     /// saves handing each request to a thread of its own. Called on the I/O thread.
     std::function<bool(const InboundRequest& head)> is_quick{};
-    /// A socket that listens already, instead of `listen`: taken over, and left open for the next process. -1: none.
+    /// A socket that listens already, instead of `listen`: taken over. -1: none.
     int inherited_socket = -1;
+    /// Whether somebody else keeps it open, so that at the end its waiting connections are left to the next process.
+    bool socket_outlives = true;
 };
 
 /// HTTP/1.1 for the requests of known senders: strict about where a request ends, patient with slow clients

@@ -164,7 +164,7 @@ void IoLoop::accept_some() {
     }
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
         auto next = listener_.accept();
-        if (auto* accepted = std::get_if<Accepted>(&next)) {
+        if (auto* accepted = std::get_if<AcceptedSocket>(&next)) {
             add(std::move(*accepted));
         } else {
             if (std::get<Listener::None>(next) == Listener::None::Empty) return;
@@ -174,7 +174,7 @@ void IoLoop::accept_some() {
     }
 }
 
-void IoLoop::add(Accepted accepted) {
+void IoLoop::add(AcceptedSocket accepted) {
     const auto id = next_id_++;
     auto connection = std::make_shared<Connection>(id, std::move(accepted.socket), std::move(accepted.peer), limits_);
     const std::lock_guard lock(connection->mutex);

@@ -61,7 +61,7 @@ private:
     void expire();
 
     void accept_some();
-    void add(Accepted accepted);
+    void add(AcceptedSocket accepted);
     void remove(Connection& connection);
     void pause_accepting(milliseconds time);
     void listen_for(std::uint32_t events);

@@ -89,10 +89,10 @@ Result<Listener> Listener::open(const std::string& address) {
     return from(std::move(*socket));
 }
 
-Result<Listener> Listener::adopt(int fd) {
+Result<Listener> Listener::adopt(int fd, bool kept_by_others) {
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     auto listener = from(Fd(fd));
-    if (listener) listener->kept_by_others_ = true;
+    if (listener) listener->kept_by_others_ = kept_by_others;
     return listener;
 }
 
@@ -115,7 +115,7 @@ Result<Listener> Listener::from(Fd socket) {
     return listener;
 }
 
-std::variant<Accepted, Listener::None> Listener::accept() {
+std::variant<AcceptedSocket, Listener::None> Listener::accept() {
     for (;;) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
@@ -123,7 +123,7 @@ std::variant<Accepted, Listener::None> Listener::accept() {
         if (socket) {
             const int on = 1;
             if (address.ss_family != AF_UNIX) ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-            return Accepted{std::move(socket), host_of(address, length)};
+            return AcceptedSocket{std::move(socket), host_of(address, length)};
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return None::Empty;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return None::OutOfResources;

@@ -8,7 +8,8 @@
 
 namespace orbridge {
 
-struct Accepted {
+/// Not `Accepted`, which is what the store says of an event: two types of one name in one program are none.
+struct AcceptedSocket {
     Fd socket;         ///< non-blocking
     std::string peer;  ///< IP address; `unix` over a unix socket
 };
@@ -19,8 +20,8 @@ public:
     /// `host:port`, `[v6]:port`, port 0 is any free one; or `unix:<file>`, which anybody who reaches the file may
     /// connect to and which replaces a socket file left behind. Invalid: no such form. Unavailable: cannot be bound.
     static Result<Listener> open(const std::string& address);
-    /// A socket that listens already and that somebody else keeps open beyond us. Takes `fd` over.
-    static Result<Listener> adopt(int fd);
+    /// A socket that listens already, which somebody else may keep open beyond us. Takes `fd` over.
+    static Result<Listener> adopt(int fd, bool kept_by_others);
 
     int fd() const { return socket_.get(); }
     /// As bound; stay so when closed. `unix:<file>` and port 0 for a unix socket.
@@ -34,7 +35,7 @@ public:
 
     enum class None { Empty, OutOfResources };
     /// One waiting connection, or why there is none.
-    std::variant<Accepted, None> accept();
+    std::variant<AcceptedSocket, None> accept();
 
 private:
     static Result<Listener> from(Fd socket);

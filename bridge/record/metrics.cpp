@@ -252,6 +252,13 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
         .Register(families_->registry)
         .Add({{"version", ORBRIDGE_VERSION}})
         .Set(1);
+    // Whoever counts, works: bridge/standby.cpp answers for those that wait.
+    BuildGauge()
+        .Name("orbridge_standby")
+        .Help("1: waits for the store that another bridge has; 0: works")
+        .Register(families_->registry)
+        .Add({})
+        .Set(0);
 }
 
 Metrics::~Metrics() = default;

@@ -35,5 +35,6 @@ void ready() { sd_notify(0, "READY=1"); }
 void reloading() { sd_notify(0, "RELOADING=1"); }
 void stopping() { sd_notify(0, "STOPPING=1"); }
 void alive() { sd_notify(0, "WATCHDOG=1"); }
+void say(const std::string& status) { sd_notify(0, ("STATUS=" + status).c_str()); }
 
 }  // namespace orbridge::service

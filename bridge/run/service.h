@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "bridge/core/clock.h"
 #include "bridge/core/result.h"
@@ -21,5 +22,6 @@ void ready();
 void reloading();  ///< ready() ends it
 void stopping();
 void alive();
+void say(const std::string& status);  ///< one line, for `systemctl status`
 
 }  // namespace orbridge::service

@@ -201,6 +201,8 @@ Facts facts_of_the_rest(const Settings& settings) {
             {"deliver.in_flight_max", shown_number(settings.in_flight_max)},
             {"deliver.lookups_max", shown_number(settings.lookups_max)},
             {"deliver.threads_max (after a restart)", shown_number(settings.threads_max)},
+            {"standby (after a restart)", shown(settings.standby.enabled ? "true" : "false")},
+            {"standby_poll", shown(settings.standby.poll)},
             {"stop_timeout", shown(settings.stop_timeout)}};
 }
 

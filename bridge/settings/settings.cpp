@@ -235,6 +235,8 @@ Settings read_settings(const ConfigNode& root, Complaints& /*all reach it throug
     settings.ca_file = read_ca_file(deliver["ca_file"]);
     deliver.done();
     settings.stop_timeout = root.duration("stop_timeout", settings.stop_timeout, 0s, 5min);
+    settings.standby.enabled = root.flag("standby", settings.standby.enabled);
+    settings.standby.poll = root.duration("standby_poll", settings.standby.poll, 10ms, 1min);
     root.done();
     return settings;
 }

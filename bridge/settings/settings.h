@@ -227,6 +227,12 @@ struct CredentialSettings {
     std::size_t rows_max = 1'000;
 };
 
+/// Whether this bridge waits for a store that another one has, instead of giving up.
+struct StandbySettings {
+    bool enabled = false;
+    milliseconds poll{500};  ///< how often it looks whether the store has become free
+};
+
 struct Settings {
     std::string file;
     HttpSettings http;
@@ -249,6 +255,7 @@ struct Settings {
     int lookups_max = 32;  ///< of names, at once
     int threads_max = 16;  ///< for attempts that block
     milliseconds stop_timeout{10'000};
+    StandbySettings standby{};
 };
 
 /// Mappings that come with the program and are used if none are named: `mappings/<name>` in the folder of the

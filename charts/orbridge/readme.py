@@ -11,13 +11,14 @@ helm install orbridge charts/orbridge --namespace nextcloud --values my-values.y
 helm test orbridge --namespace nextcloud
 ```
 
-`ci/*.values.yaml` are five examples that render and pass the checks; `ci/least.values.yaml` suffices. The configuration is
+`ci/*.values.yaml` are six examples that render and pass the checks; `ci/least.values.yaml` suffices. The configuration is
 [docs/configuration.md](../../docs/configuration.md)'s, without `listen` and `store`; each start checks it first (`orbridge check` in
 an init container: `kubectl logs -c check` has every mistake).
 
 - **The image** is not public: `docker push` it to a registry of yours and set `image.repository`.
 - **One replica.** The store is one SQLite file on a volume, so the pod is replaced by `Recreate` and `replicas` above 1 is refused.
-  Several replicas need a store on PostgreSQL, which this version does not have.
+  Several replicas need a store on PostgreSQL, which this version does not have. With `standby: true` in `config` the new pod starts
+  while the old one ends, and stands by until it has the store: a shorter gap at each update.
 - **Secrets** become files in `/run/secrets/orbridge`, named as their keys: `password_file: /run/secrets/orbridge/<key>`.
 - **Quote `'off'` and `'on'`** in the configuration: Helm reads them as false and true, and the check refuses those.
 - **The claim stays** after `helm uninstall`: it holds events that were accepted and not yet delivered.

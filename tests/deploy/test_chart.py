@@ -30,6 +30,7 @@ HELM = os.environ.get("HELM", "helm")
 WRONG = [({"replicas": 2}, "replicas"), ({"config": {"sources": {}}}, "sources"),
          ({"config": {"sources": {"a": {}}, "store": "x"}}, "config.store: the chart sets it"),
          ({"config": {"sources": {"a": {}}, "public_url": "orbridge:8080"}}, "public_url"),
+         ({"config": {"sources": {"a": {}}, "standby": "no"}}, "standby"),
          ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"), ({"persistence": {"size": "10"}}, "size"),
          ({"persistence": {"accessMode": "ReadWriteMany"}}, "accessMode"), ({"service": {"port": 80000}}, "port"),
          ({"ingress": {"enabled": True, "hosts": []}}, "hosts"), ({"httpRoute": {"enabled": True}}, "parentRefs"),
@@ -100,6 +101,15 @@ class Chart(unittest.TestCase):
         for rule in alerts:
             self.assertIn('namespace="default",service="r-orbridge"', str(promql_parser.parse(rule["expr"])), rule["alert"])
             self.assertIn(rule["labels"]["severity"], ("info", "warning", "critical"))
+
+    def test_a_pod_that_stands_by_starts_while_the_old_one_ends(self):
+        strategies = {}
+        for name in ("least", "standby"):
+            [deployment] = [one for one in rendered(CHART / f"ci/{name}.values.yaml") if one["kind"] == "Deployment"]
+            strategies[name] = deployment["spec"]["strategy"]
+            self.assertEqual(deployment["spec"]["replicas"], 1)
+        self.assertEqual(strategies, {"least": {"type": "Recreate"}, "standby": {
+            "type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}})
 
     def pod(self):
         [deployment] = [one for one in rendered(CHART / "ci/least.values.yaml") if one["kind"] == "Deployment"]

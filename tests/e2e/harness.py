@@ -174,8 +174,8 @@ class World(contextlib.ExitStack):
         process, port = self.standin("nextcloud", *flags)
         return StandIn(process, port)
 
-    def bridge(self, config):
-        return Bridge(self, config)
+    def bridge(self, config, name="orbridge"):
+        return Bridge(self, config, name)
 
 
 class StandIn:
@@ -195,21 +195,21 @@ class StandIn:
 
 
 class Bridge:
-    """One configuration and store; start() and kill() as often as wanted."""
+    """One configuration and store; start() and kill() as often as wanted. Those that share a store have other names."""
 
-    def __init__(self, world, config):
-        self.world = world
-        self.config = world.folder / "orbridge.yaml"
+    def __init__(self, world, config, name="orbridge"):
+        self.world, self.name = world, name
+        self.config = world.folder / f"{name}.yaml"
         self.config.write_text(config)
-        self.log = world.folder / "orbridge.log"
+        self.log = world.folder / f"{name}.log"
         self.process, self.port = None, None
         self.env = None  # of the daemon; None: as the test's
 
-    def start(self, wait=True):
-        port_file = self.world.folder / "orbridge.port"
+    def start(self, *options, wait=True):
+        port_file = self.world.folder / f"{self.name}.port"
         port_file.unlink(missing_ok=True)
-        self.process = Process([binary(), "serve", "--config", str(self.config), "--port-file", str(port_file)], self.log,
-                               self.env)
+        self.process = Process([binary(), "serve", "--config", str(self.config), "--port-file", str(port_file), *options],
+                               self.log, self.env)
         self.process.must_end_well = True
         self.world.processes.append(self.process)
         if wait:

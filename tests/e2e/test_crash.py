@@ -84,6 +84,8 @@ def waiting_for(target, store):
 class Sender(threading.Thread):
     """Changes a few objects over and over, each change numbered; remembers those whose acceptance was answered."""
 
+    timeout_s = 5
+
     def __init__(self, bridge, number, stop):
         super().__init__(daemon=True)
         self.bridge, self.stop = bridge, stop
@@ -98,7 +100,7 @@ class Sender(threading.Thread):
         while not self.stop.is_set():
             try:
                 if connection is None:
-                    connection = http.client.HTTPConnection("127.0.0.1", self.bridge.port, timeout=5)
+                    connection = http.client.HTTPConnection("127.0.0.1", self.bridge.port, timeout=self.timeout_s)
                 self.send(connection)
             except (OSError, http.client.HTTPException):
                 if connection is not None:

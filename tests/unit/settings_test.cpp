@@ -186,7 +186,7 @@ log: {level: loud}
            "c.yaml:2:1: public_ulr: unknown key, did you mean `public_url`? (known: listen, http, public_url, store, "
            "replay, backlog, mappings, adapters, exapp, sources, targets, routes, subscriptions, credentials, admin, "
            "log, "
-           "deliver, stop_timeout)",
+           "deliver, stop_timeout, standby, standby_poll)",
            "c.yaml:3:8: store: expected `sqlite:<file>`, like sqlite:/var/lib/orbridge/orbridge.db",
            "c.yaml:4:21: http.threads_max: `0` is out of range, expected 1 to 1024",
            "c.yaml:4:36: http.keep_alive: `5` is not a duration like 500ms, 20s, 5m, 1h or 3d",
