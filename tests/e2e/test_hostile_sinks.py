@@ -1,5 +1,6 @@
 """Targets that misbehave in every way a socket allows: each ends in a recorded outcome, and delays nobody else."""
 
+import contextlib
 import datetime
 import email.utils
 import gzip
@@ -191,7 +192,8 @@ class Sink:
         self.act, self.hits, self.open = act, 0, []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -211,9 +213,14 @@ class Sink:
             pass  # the bridge has had enough
 
     def close(self):
+        """Ends what its threads are in the middle of before their descriptors are free for the next sink's sockets."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which close() does not
+        self.thread.join()
         self.listener.close()
         for connection in self.open:
-            connection.close()
+            with contextlib.suppress(OSError):  # its thread closes it, or did
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Closed:
