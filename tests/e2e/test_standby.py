@@ -11,6 +11,7 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 import unittest
 
@@ -187,6 +188,33 @@ class Standby(unittest.TestCase):
         self.assertEqual(said(other, "store.opened"), [])
         self.assertEqual(other.stop(), 0)
         self.assertEqual(one.stop(), 0)
+
+    def test_a_service_manager_is_told_that_one_waits_lives_and_works(self):
+        first = self.started("first")
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify.bind(str(self.world.folder / "notify"))
+        told = []
+
+        def listen():
+            """To the last, since who tells waits if nobody listens."""
+            while not told or told[-1] != "end":
+                told.extend(notify.recv(4096).decode().split("\n"))
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        self.addCleanup(notify.close)
+        self.addCleanup(listener.join)
+        self.addCleanup(lambda: notify.sendto(b"end", str(self.world.folder / "notify")))
+
+        # The watchdog is told in time, however rarely the store is to be looked at.
+        second = self.world.bridge(self.text(extra="standby: true\nstandby_poll: 1m\n"), "second")
+        second.env = dict(os.environ, NOTIFY_SOCKET=str(self.world.folder / "notify"), WATCHDOG_USEC="400000")
+        second.start()
+        until("it waits", lambda: {"STATUS=stands by: another process has the store", "READY=1", "WATCHDOG=1"} <= set(told))
+        first.kill()
+        until("it works", lambda: "STATUS=works" in told and "READY=1" in told[told.index("STATUS=works"):])
+        until("the second works", lambda: works(second))
+        self.assertEqual(second.stop(), 0)
 
     def take_turns(self, bridges, kills, end):
         """Senders try both. `end` ends the one that works, in the presence of the one that waits, which then works."""
