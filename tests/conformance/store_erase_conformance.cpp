@@ -221,6 +221,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_told_again_of_an_erased_subject_is_a_dupli
     BOOST_TEST(again.duplicate);
     BOOST_TEST(again.id.value == world.third.id.value);
     BOOST_TEST(!world.store->snapshot({"cloud"}, kSubject).value().has_value());
+    world.restart();
+    BOOST_TEST(world.accept(personal(world, "3")).id.value == world.third.id.value);
     BOOST_TEST(!world.accept(personal(world, "5")).duplicate);  // a change since then is another matter
     BOOST_TEST(world.store->snapshot({"cloud"}, kSubject).value()->version > version);
     BOOST_TEST(world.erase().events == 1u);
