@@ -319,13 +319,13 @@ std::optional<Accepted> SqliteStore::store_new(Database& db, const PackedEvent& 
     return Accepted{event.id, false};
 }
 
-/// By its own dedup key, also where an erased one's is.
-std::optional<EventId> SqliteStore::find_by_dedup(Database& db, const PackedEvent& packed) const {
+/// By its own dedup key, also where an erased one's is. `but`: not this event.
+std::optional<EventId> SqliteStore::find_by_dedup(Database& db, const PackedEvent& packed, std::int64_t but) const {
     if (!packed.dedup || !packed.heard_of) return std::nullopt;
-    auto seq = rows::find_dedup(db, packed.place, *packed.dedup);
+    auto seq = rows::find_dedup(db, packed.place, *packed.dedup, but);
     if (!seq && has_erased_) {
         const auto& event = packed.from->event;
-        seq = rows::find_dedup(db, place_of(event.source.value, erased_name(event.subject)), *packed.dedup);
+        seq = rows::find_dedup(db, place_of(event.source.value, erased_name(event.subject)), *packed.dedup, but);
     }
     if (!seq) return std::nullopt;
     return find_id(db.run(kIdBySeq, *seq));

@@ -19,7 +19,7 @@ std::string place_of(std::string_view source, std::string_view subject);
 bool has_keys(Database& db, std::string_view place);
 
 /// The event with this dedup key. `but`: not this one.
-std::optional<std::int64_t> find_dedup(Database& db, std::string_view place, const Key16& dedup, std::int64_t but = 0);
+std::optional<std::int64_t> find_dedup(Database& db, std::string_view place, const Key16& dedup, std::int64_t but);
 
 /// The key under which events with this twin key are found.
 std::string twin_entry(const Key16& twin);

@@ -13,7 +13,6 @@ namespace orbridge {
 namespace {
 
 using rows::blob;
-using rows::find_id;
 using rows::ms;
 using rows::read_snapshot;
 
@@ -24,7 +23,6 @@ constexpr const char* kHeadersOf =
 constexpr const char* kRemap =
     "UPDATE events SET state = 0, dedup = coalesce(?2, dedup), twin = ?3, class = ?4, channel = ?5, event_name = ?6,"
     " subject = ?7, occurred_at = ?8, payload = ?9 WHERE seq = ?1";
-constexpr const char* kIdBySeq = "SELECT id FROM events WHERE seq = ?";
 // Waits if an open delivery of the same target and key is there already. With a reason it is over already.
 constexpr const char* kKnownDelivery = "SELECT 1 FROM deliveries WHERE id = ?";
 constexpr const char* kLastNumber = "SELECT max(seq) FROM deliveries WHERE seq BETWEEN ?1 AND ?2";
@@ -94,10 +92,8 @@ Status SqliteStore::remap_event(Database& db, const Key16& key, std::vector<Pack
             store_event(db, event, false, change);
             continue;
         }
-        const auto other = event.dedup ? rows::find_dedup(db, event.place, *event.dedup, seq) : std::nullopt;
-        const auto other_id = other ? find_id(db.run(kIdBySeq, *other)) : std::nullopt;
-        if (other_id) {
-            earlier = other_id->value;
+        if (const auto other = find_by_dedup(db, event, seq)) {
+            earlier = other->value;
         } else {
             give_form(db, seq, id, event, change);
             has_form = true;

@@ -150,7 +150,7 @@ private:
                                              TallyChange& change);
     std::optional<Accepted> store_new(Database& db, const PackedEvent& packed, bool only_if_known, TallyChange& change);
     static void store_rest(Database& db, const Arrival& arrival);
-    std::optional<EventId> find_by_dedup(Database& db, const PackedEvent& packed) const;
+    std::optional<EventId> find_by_dedup(Database& db, const PackedEvent& packed, std::int64_t but = 0) const;
     std::optional<Accepted> find_earlier(Database& db, const PackedEvent& packed);
     void insert_twin(Database& db, const Key16& dedup, std::int64_t event);
     /// `by`: the event's id.

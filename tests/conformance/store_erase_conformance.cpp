@@ -245,6 +245,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_attempt_under_way_leaves_nothing_of_an_erased_s
     BOOST_TEST((added.error().kind == Error::Kind::NotFound));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_mapped_to_an_erased_event_brings_nothing_back, Place, Stores) {
+    World<Place> world;
+    const auto told = world.accept(personal(world, "1"));
+    const auto unmapped = world.accept(without_subject(world, "raw", "{}", EventState::Unmapped));
+    BOOST_TEST(world.store->erase({.subject = kSubject}, world.clock.time).value().events == 1u);
+    const auto mapped = world.store->remap(unmapped.id, personal(world, "1"));
+    BOOST_TEST((!mapped && mapped.error().kind == Error::Kind::Conflict));
+    BOOST_TEST((world.store->event(unmapped.id).value().state == EventState::Unmapped));
+    BOOST_TEST((world.store->event(told.id).value().state == EventState::Erased));
+    BOOST_TEST(!world.store->snapshot({"cloud"}, kSubject).value().has_value());
+}
+
 BOOST_AUTO_TEST_CASE(keys_go_with_what_they_stand_for) {
     World<InSqlite> world;
     const auto count = [&] {
